@@ -1,0 +1,1 @@
+//! The zk command line: a ZooKeeper server in one binary.

@@ -1,0 +1,1 @@
+//! ZooKeeper's state machines on real sockets, driven by mio.

@@ -1,0 +1,1 @@
+//! ZooKeeper's state machines in a deterministic, virtual world.

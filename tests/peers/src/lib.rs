@@ -1,0 +1,1 @@
+//! Foreign ZooKeeper programs run against this project's server.
