@@ -1,1 +1,3 @@
+//! The `zk` command line.
+
 fn main() {}

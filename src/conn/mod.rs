@@ -1,0 +1,1 @@
+//! A framed connection: inbox, outbox, and what is lent to the driver.

@@ -1,0 +1,1 @@
+//! Many client connections: handshake, sessions' deadlines, limits, answers in order.

@@ -1,0 +1,1 @@
+//! The formats of the transaction log, and the operations that write it.

@@ -1,0 +1,1 @@
+//! The data tree: znodes, sessions, ACLs, quotas, watches.
