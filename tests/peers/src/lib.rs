@@ -23,6 +23,7 @@
 mod deadline;
 mod need;
 mod options;
+pub mod oracle;
 mod ports;
 mod program;
 mod server;
