@@ -1,1 +1,3 @@
-//! The data tree: znodes, sessions, ACLs, quotas, watches.
+//! The data tree.
+mod watches;
+pub use watches::*;
