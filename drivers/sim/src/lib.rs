@@ -1,1 +1,4 @@
 //! ZooKeeper's state machines in a deterministic, virtual world.
+
+pub mod generate;
+pub mod replay;

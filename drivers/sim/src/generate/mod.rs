@@ -1,0 +1,3 @@
+//! Arbitrary input, made from a seed.
+
+pub mod wire;
