@@ -13,6 +13,7 @@ mod time;
 pub mod tree;
 pub mod wire;
 
+pub use conn::{Disconnect, Transmit};
 pub use ids::{ConnId, RequestId, SessionId, Ticket, Zxid};
 pub use limits::{COMMAND_OUTPUT_MAX, FIRST_FRAME_LENGTH_MAX, FRAME_LENGTH_MAX};
 pub use path::{PathError, validate as validate_path};
