@@ -11,8 +11,9 @@ use zookeeper_core::{
     },
 };
 use zookeeper_sim::{
-    generate::wire::{
-        Records, index, number, reply_header, request_header, stat, txn_header, with_records,
+    generate::{
+        values::{index, number},
+        wire::{Records, reply_header, request_header, stat, txn_header, with_records},
     },
     replay,
 };

@@ -17,6 +17,8 @@ use zookeeper_core::{
     },
 };
 
+use super::values::{byte, character, index, long_number, name, number};
+
 /// Makes arbitrary material from `seed` and lends records of it to `body`, with the generator to
 /// draw them by. Equal seeds give equal records.
 pub fn with_records<R>(seed: u64, body: impl for<'a> FnOnce(&'a Records<'a>, &mut Rng) -> R) -> R {
@@ -25,35 +27,6 @@ pub fn with_records<R>(seed: u64, body: impl for<'a> FnOnce(&'a Records<'a>, &mu
     let leaves = Leaves::new(&material, &mut rng);
     let records = Records::new(&leaves, &mut rng);
     body(&records, &mut rng)
-}
-
-/// A number that is often one of those where things go wrong.
-pub fn number(rng: &mut Rng) -> i32 {
-    match rng.below(8) {
-        0 => 0,
-        1 => -1,
-        2 => 1,
-        3 => i32::MAX,
-        4 => i32::MIN,
-        _ => i32::from_be_bytes(low_half(rng)),
-    }
-}
-
-/// As [`number`], with 64 bits.
-pub fn long_number(rng: &mut Rng) -> i64 {
-    match rng.below(8) {
-        0 => 0,
-        1 => -1,
-        2 => i64::MAX,
-        3 => i64::MIN,
-        _ => i64::from_be_bytes(rng.next_u64().to_be_bytes()),
-    }
-}
-
-/// A number in `0..bound`, as an index.
-pub fn index(rng: &mut Rng, bound: usize) -> usize {
-    let bound = u64::try_from(bound).unwrap_or(u64::MAX);
-    usize::try_from(rng.below(bound)).unwrap_or(usize::MAX)
 }
 
 /// Bytes to borrow from: any bytes, text, and the strings that clients really send.
@@ -487,25 +460,4 @@ fn part<'a, T>(rng: &mut Rng, elements: &'a [T]) -> &'a [T] {
 
 fn flag(rng: &mut Rng) -> Option<bool> {
     [None, Some(false), Some(true)][index(rng, 3)]
-}
-
-fn name(rng: &mut Rng) -> String {
-    (0..rng.below(12)).map(|_| character(rng)).collect()
-}
-
-fn character(rng: &mut Rng) -> char {
-    match rng.below(4) {
-        0 => '/',
-        1 => char::from_u32(number(rng).unsigned_abs()).unwrap_or('\u{fffd}'),
-        _ => char::from(b'a' + byte(rng) % 26),
-    }
-}
-
-fn byte(rng: &mut Rng) -> u8 {
-    low_half(rng)[3]
-}
-
-fn low_half(rng: &mut Rng) -> [u8; 4] {
-    let [_, _, _, _, half @ ..] = rng.next_u64().to_be_bytes();
-    half
 }
