@@ -15,7 +15,7 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new() -> Self {
-        let (name, os_version) = system();
+        let [name, os_name, os_version] = system();
         let properties = [
             ("host.name", name),
             // Tools look for this one.
@@ -26,7 +26,7 @@ impl Host {
             ("java.library.path", NO_JAVA.into()),
             ("java.io.tmpdir", path(&env::temp_dir())),
             ("java.compiler", NO_JAVA.into()),
-            ("os.name", env::consts::OS.into()),
+            ("os.name", os_name),
             ("os.arch", env::consts::ARCH.into()),
             ("os.version", os_version),
             ("user.name", variable(&["USER", "LOGNAME", "USERNAME"])),
@@ -59,20 +59,21 @@ fn variable(names: &[&str]) -> Box<str> {
     value.map_or_else(|| NO_JAVA.into(), |value| value.to_string_lossy().into())
 }
 
-/// The host's name, and the version of its system.
+/// The host's name, its system's, and the system's version.
 #[cfg(unix)]
-fn system() -> (Box<str>, Box<str>) {
+fn system() -> [Box<str>; 3] {
     let uname = rustix::system::uname();
-    (uname.nodename().to_string_lossy().into(), uname.release().to_string_lossy().into())
+    [uname.nodename(), uname.sysname(), uname.release()].map(|text| text.to_string_lossy().into())
 }
 
 #[cfg(not(unix))]
-fn system() -> (Box<str>, Box<str>) {
-    (variable(&["COMPUTERNAME", "HOSTNAME"]), NO_JAVA.into())
+fn system() -> [Box<str>; 3] {
+    [variable(&["COMPUTERNAME", "HOSTNAME"]), env::consts::OS.into(), NO_JAVA.into()]
 }
 
 /// The host's memory, where a Java server would print its heap's.
 #[cfg(any(target_os = "linux", target_os = "android"))]
+#[allow(clippy::useless_conversion, reason = "not everywhere are these as long as here")]
 fn memory_mb() -> [(&'static str, u64); 3] {
     let info = rustix::system::sysinfo();
     let unit = u64::from(info.mem_unit);
