@@ -36,6 +36,8 @@ struct Session {
     paused: bool,
     /// Whether its expiry was reported.
     expired: bool,
+    /// The bucket that counts; an entry in another one is a left-over.
+    bucket: u64,
 }
 
 /// The deadlines of all sessions.
@@ -46,8 +48,8 @@ pub(super) struct Liveness {
     by_id: Map<SessionId, SessionSlot>,
     /// By tick number; a session's bucket is never later than its deadline.
     buckets: BTreeMap<u64, Vec<(SessionSlot, SessionId)>>,
-    /// Taken from a bucket that came due, not judged yet.
-    due: VecDeque<(SessionSlot, SessionId)>,
+    /// The bucket that came due, and who in it is not judged yet.
+    due: (u64, VecDeque<(SessionSlot, SessionId)>),
     /// Time in which nobody listened.
     skipped: Duration,
     last_now: Instant,
@@ -60,7 +62,7 @@ impl Liveness {
             sessions: Slab::new(),
             by_id: keys.map(),
             buckets: BTreeMap::new(),
-            due: VecDeque::new(),
+            due: (0, VecDeque::new()),
             skipped: Duration::ZERO,
             last_now: now,
         }
@@ -82,11 +84,14 @@ impl Liveness {
             self.sessions[slot.0].timeout = timeout;
             self.touch(slot);
             // A shorter time-out may end before its bucket comes.
-            self.file(slot);
+            if self.deadline(slot) < self.sessions[slot.0].bucket {
+                self.file(slot);
+            }
             return slot;
         }
         let touched = self.listened();
-        let session = Session { id, timeout, touched, conn: None, paused: false, expired: false };
+        let session =
+            Session { id, timeout, touched, conn: None, paused: false, expired: false, bucket: 0 };
         let slot = SessionSlot(self.sessions.insert(session));
         self.by_id.insert(id, slot);
         self.file(slot);
@@ -153,16 +158,17 @@ impl Liveness {
     /// sessions.
     pub(super) fn expire(&mut self, budget: usize) -> Option<SessionId> {
         for _ in 0..budget {
-            if self.due.is_empty() {
+            if self.due.1.is_empty() {
                 let current = self.tick_number(self.listened());
                 let first = self.buckets.first_entry()?;
                 if *first.key() > current {
                     return None;
                 }
-                self.due.extend(first.remove());
+                self.due.0 = *first.key();
+                self.due.1.extend(first.remove());
             }
-            let Some((slot, id)) = self.due.pop_front() else { continue };
-            if self.by_id.get(&id) != Some(&slot) {
+            let Some((slot, id)) = self.due.1.pop_front() else { continue };
+            if self.by_id.get(&id) != Some(&slot) || self.sessions[slot.0].bucket != self.due.0 {
                 continue;
             }
             let current = self.tick_number(self.listened());
@@ -185,7 +191,7 @@ impl Liveness {
 
     /// When [`Liveness::expire`] has something to look at, or the clock has to be seen again.
     pub(super) fn timeout(&self) -> Option<Instant> {
-        if !self.due.is_empty() {
+        if !self.due.1.is_empty() {
             return Some(self.last_now);
         }
         let (&first, _) = self.buckets.first_key_value()?;
@@ -216,26 +222,30 @@ impl Liveness {
 
     pub(super) fn check_invariants(&self) {
         assert_eq!(self.sessions.len(), self.by_id.len());
-        let mut filed = vec![false; self.sessions.capacity()];
-        for (&number, bucket) in &self.buckets {
-            for (slot, id) in bucket {
-                if self.by_id.get(id) == Some(slot) {
-                    filed[slot.0] = true;
-                    assert!(number <= self.deadline(*slot) || self.sessions[slot.0].expired);
-                }
+        let mut filed = vec![0; self.sessions.capacity()];
+        let due = std::iter::once((&self.due.0, self.due.1.iter()));
+        let waiting = self.buckets.iter().map(|(number, bucket)| (number, bucket.iter()));
+        for (number, (slot, id)) in due
+            .map(|(number, entries)| (number, entries.collect::<Vec<_>>()))
+            .chain(waiting.map(|(number, entries)| (number, entries.collect())))
+            .flat_map(|(number, entries)| entries.into_iter().map(move |entry| (*number, entry)))
+        {
+            if self.by_id.get(id) == Some(slot) && self.sessions[slot.0].bucket == number {
+                filed[slot.0] += 1;
+                assert!(number <= self.deadline(*slot));
             }
         }
-        for (slot, id) in &self.due {
-            filed[slot.0] |= self.by_id.get(id) == Some(slot);
-        }
         for (slot, session) in &self.sessions {
-            assert!(filed[slot] || session.expired, "{} would never expire", session.id);
+            let expected = usize::from(!session.expired);
+            assert_eq!(filed[slot], expected, "{} is in one bucket until it ends", session.id);
         }
     }
 
     /// Puts a session into the bucket of its deadline.
     fn file(&mut self, slot: SessionSlot) {
-        let (number, id) = (self.deadline(slot), self.sessions[slot.0].id);
+        let number = self.deadline(slot);
+        self.sessions[slot.0].bucket = number;
+        let id = self.sessions[slot.0].id;
         self.buckets.entry(number).or_default().push((slot, id));
     }
 
