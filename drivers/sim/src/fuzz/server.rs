@@ -207,7 +207,9 @@ impl Operation {
             }
             Kind::Sleep { units } => match u32::try_from(units) {
                 Ok(units) => world.sleep(Duration::from_millis(250) * units),
-                Err(_) => world.look_back(Duration::from_millis(250) * u32::from(units.unsigned_abs())),
+                Err(_) => {
+                    world.look_back(Duration::from_millis(250) * u32::from(units.unsigned_abs()))
+                }
             },
             Kind::WallClock { hours } => world.set_wall_clock(i64::from(hours) * 3_600_000),
             Kind::Store { lane, count } => world.store(lane_of(lane), 1 + usize::from(count)),

@@ -7,9 +7,7 @@ use zookeeper_core::{
     ConnId, Disconnect, Instant, SessionId, Ticket, Zxid,
     server::{Action, Config, Event, Recovered, Server},
     storage::{Lane, StorageError},
-    wire::{
-        Command, ConnectResponse, LENGTH_BYTES, PASSWORD_LENGTH, Reader, ReplyHeader, Xid,
-    },
+    wire::{Command, ConnectResponse, LENGTH_BYTES, PASSWORD_LENGTH, Reader, ReplyHeader, Xid},
 };
 
 /// More steps than anything takes that comes to an end.
@@ -72,8 +70,7 @@ impl World {
         server.handle_wall_clock(now, WALL_CLOCK_MS);
         let (clients, sessions) = (vec![], vec![]);
         let lanes = Default::default();
-        let mut world =
-            Self { server, config, now, clients, sessions, lanes, is_failing: false };
+        let mut world = Self { server, config, now, clients, sessions, lanes, is_failing: false };
         world.settle();
         world
     }
@@ -147,7 +144,7 @@ impl World {
     /// The store has done the next `count` operations of a lane.
     pub(super) fn store(&mut self, lane: Lane, count: usize) {
         let queue = &mut self.lanes[slot(lane)].queue;
-        if let Some(done) = queue.drain(..count.min(queue.len())).last() {
+        if let Some(done) = queue.drain(..count.min(queue.len())).next_back() {
             self.server.handle_stored(self.now, lane, done);
         }
     }
