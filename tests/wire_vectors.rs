@@ -475,7 +475,7 @@ fn log_records_of_old_servers_and_of_nobody() {
 
 struct Results<'a>(Vec<MultiResult<'a>>);
 
-impl<'a> ListSource<MultiResult<'a>> for Results<'a> {
+impl<'a> ListSource<'a, MultiResult<'a>> for Results<'a> {
     fn count(&self) -> usize {
         self.0.len()
     }

@@ -37,6 +37,7 @@ impl Endpoint {
     /// A connection's first four bytes were `command`.
     pub(super) fn begin_command(&mut self, conn: ConnId, command: Command) {
         self.stats.packets_received += 1;
+        self.set_reading(conn, command == Command::Stmk);
         let Some(connection) = self.table.get_mut(conn) else { return };
         connection.figures.received += 1;
         let is_allowed = self.config.commands.allows(command)
@@ -82,7 +83,6 @@ impl Endpoint {
             | Command::Hash => {
                 connection.state = State::Command(command);
                 connection.inbox.clear(&mut self.pool);
-                self.set_reading(conn, false);
                 self.set_deadline(conn, Some(self.now + self.config.linger));
                 self.events.push_back(Event::Command { conn, command });
             }

@@ -62,7 +62,7 @@ struct Kept(OnceCell<(Vec<u8>, Box<Self>)>);
 #[derive(Debug)]
 struct Results<'a>(Vec<MultiResult<'a>>);
 
-impl<'a> ListSource<MultiResult<'a>> for Results<'a> {
+impl<'a> ListSource<'a, MultiResult<'a>> for Results<'a> {
     fn count(&self) -> usize {
         self.0.len()
     }
