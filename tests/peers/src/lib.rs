@@ -31,5 +31,5 @@ pub use deadline::Deadline;
 pub use need::{in_ci, need, skipped};
 pub use options::Options;
 pub use ports::{four_letter_word, free_port};
-pub use program::{Kind, Program};
+pub use program::{Kind, Program, data_path, need_python};
 pub use server::Server;
