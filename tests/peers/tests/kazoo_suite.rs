@@ -31,7 +31,7 @@ fn kazoo_tests_do_what_the_list_expects() {
     for kind in wanted_kinds() {
         let Some(program) = kind.need() else { continue };
         let expected = Expected::read(kind);
-        let mut run = Run::start(&python, &program).expect("the test run starts");
+        let run = Run::start(&python, &program).expect("the test run starts");
         let (results, ended) = run.finish();
         let tally = tally(&results);
         println!("kazoo against {kind}: {tally}");
@@ -144,7 +144,7 @@ impl Run {
     }
 
     /// Waits for all workers; what they have done counts even if they do not end.
-    fn finish(&mut self) -> (Results, io::Result<()>) {
+    fn finish(&self) -> (Results, io::Result<()>) {
         let deadline = Deadline::after(SUITE_MAX);
         let ended = deadline.poll("kazoo's tests to end", || {
             for worker in &self.workers {
