@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use zookeeper_peers::{
-    Deadline, Kind, Options, Program, data_path, free_port, need_python, skipped,
+    Deadline, Kind, Options, ProcessGroup, Program, data_path, free_port, need_python, skipped,
 };
 
 /// Each has a server of its own, and takes one class of tests after the other.
@@ -148,7 +146,7 @@ impl Run {
         let deadline = Deadline::after(SUITE_MAX);
         let ended = deadline.poll("kazoo's tests to end", || {
             for worker in &self.workers {
-                if !worker.has_ended()? {
+                if !worker.group.has_ended()? {
                     return Ok(None);
                 }
             }
@@ -170,7 +168,7 @@ impl Run {
 
 /// One pytest process, in a process group with the servers that it starts.
 struct Worker {
-    child: Child,
+    group: ProcessGroup,
     directory: PathBuf,
 }
 
@@ -187,7 +185,8 @@ impl Worker {
             .property("readonlymode.enabled", "true");
         let server = program.prepare(&options, &directory, port)?;
         let output = File::create(directory.join("pytest.log"))?;
-        let child = Command::new(python)
+        let mut pytest = Command::new(python);
+        pytest
             .args(["-m", "pytest", "-p", "kazoo_peer", "-p", "no:cacheprovider", "-q"])
             .args(["--tb=short", "--timeout", TEST_MAX, "-W", "ignore"])
             .args(test_arguments(python)?)
@@ -204,20 +203,8 @@ impl Worker {
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
-            .current_dir(&directory)
-            .process_group(0)
-            .spawn()?;
-        Ok(Self { child, directory })
-    }
-
-    fn process_id(&self) -> Pid {
-        Pid::from_child(&self.child)
-    }
-
-    /// Whether pytest has ended; its process id stays taken until the worker is dropped.
-    fn has_ended(&self) -> io::Result<bool> {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        Ok(waitid(WaitId::Pid(self.process_id()), options)?.is_some())
+            .current_dir(&directory);
+        Ok(Self { group: ProcessGroup::spawn(&mut pytest)?, directory })
     }
 
     /// The lines `outcome seconds test` that the plugin wrote.
@@ -230,14 +217,6 @@ impl Worker {
                 Some((test.to_owned(), outcome.to_owned()))
             })
             .collect()
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // Ended or not, it has not been waited for: its id cannot belong to anybody else yet.
-        let _ = kill_process_group(self.process_id(), Signal::KILL);
-        let _ = self.child.wait();
     }
 }
 
