@@ -36,6 +36,8 @@ struct Session {
     paused: bool,
     /// Whether its expiry was reported.
     expired: bool,
+    /// The bucket that counts; an entry in another one is a left-over.
+    bucket: u64,
 }
 
 /// The deadlines of all sessions.
@@ -46,8 +48,8 @@ pub(super) struct Liveness {
     by_id: Map<SessionId, SessionSlot>,
     /// By tick number; a session's bucket is never later than its deadline.
     buckets: BTreeMap<u64, Vec<(SessionSlot, SessionId)>>,
-    /// Taken from a bucket that came due, not judged yet.
-    due: VecDeque<(SessionSlot, SessionId)>,
+    /// The bucket that came due, and who in it is not judged yet.
+    due: (u64, VecDeque<(SessionSlot, SessionId)>),
     /// Time in which nobody listened.
     skipped: Duration,
     last_now: Instant,
@@ -60,20 +62,35 @@ impl Liveness {
             sessions: Slab::new(),
             by_id: keys.map(),
             buckets: BTreeMap::new(),
-            due: VecDeque::new(),
+            due: (0, VecDeque::new()),
             skipped: Duration::ZERO,
             last_now: now,
         }
     }
 
-    /// Time goes on to `now`.
-    pub(super) fn advance(&mut self, now: Instant) {
+    /// Time goes on to `now`. `has_others` tells that somebody else waits for this clock too.
+    pub(super) fn advance(&mut self, now: Instant, has_others: bool) {
         let gap = now.saturating_duration_since(self.last_now);
-        // A wake-up was promised after half a tick: see `timeout`.
-        if gap > self.tick && !self.sessions.is_empty() {
+        // A wake-up was promised after half a tick, if anybody waits: see `wake_up`.
+        if gap > self.tick && (has_others || !self.sessions.is_empty()) {
             self.skipped += gap;
         }
         self.last_now = now;
+    }
+
+    /// Now, without the time in which nobody listened.
+    pub(super) fn listened(&self) -> Instant {
+        self.last_now - self.skipped
+    }
+
+    /// When `listened` will be, if we listen all the time.
+    pub(super) fn instant(&self, listened: Instant) -> Instant {
+        listened + self.skipped
+    }
+
+    /// When to wake up for something that is due `at`: early enough to tell a gap from a rest.
+    pub(super) fn wake_up(&self, at: Instant) -> Instant {
+        at.min(self.last_now + self.tick / 2)
     }
 
     /// Follows a session with a fresh time-out, unless it is followed already.
@@ -82,11 +99,14 @@ impl Liveness {
             self.sessions[slot.0].timeout = timeout;
             self.touch(slot);
             // A shorter time-out may end before its bucket comes.
-            self.file(slot);
+            if self.deadline(slot) < self.sessions[slot.0].bucket {
+                self.file(slot);
+            }
             return slot;
         }
         let touched = self.listened();
-        let session = Session { id, timeout, touched, conn: None, paused: false, expired: false };
+        let session =
+            Session { id, timeout, touched, conn: None, paused: false, expired: false, bucket: 0 };
         let slot = SessionSlot(self.sessions.insert(session));
         self.by_id.insert(id, slot);
         self.file(slot);
@@ -144,6 +164,11 @@ impl Liveness {
         self.sessions.get(self.by_id.get(&id)?.0)?.conn
     }
 
+    /// Whether the session's deadline does not run.
+    pub(super) fn is_paused(&self, slot: SessionSlot) -> bool {
+        self.sessions.get(slot.0).is_some_and(|session| session.paused)
+    }
+
     /// Whether requests for the session are still served.
     pub(super) fn is_live(&self, slot: SessionSlot) -> bool {
         self.sessions.get(slot.0).is_some_and(|session| !session.expired)
@@ -153,16 +178,17 @@ impl Liveness {
     /// sessions.
     pub(super) fn expire(&mut self, budget: usize) -> Option<SessionId> {
         for _ in 0..budget {
-            if self.due.is_empty() {
+            if self.due.1.is_empty() {
                 let current = self.tick_number(self.listened());
                 let first = self.buckets.first_entry()?;
                 if *first.key() > current {
                     return None;
                 }
-                self.due.extend(first.remove());
+                self.due.0 = *first.key();
+                self.due.1 = first.remove().into();
             }
-            let Some((slot, id)) = self.due.pop_front() else { continue };
-            if self.by_id.get(&id) != Some(&slot) {
+            let Some((slot, id)) = self.due.1.pop_front() else { continue };
+            if self.by_id.get(&id) != Some(&slot) || self.sessions[slot.0].bucket != self.due.0 {
                 continue;
             }
             let current = self.tick_number(self.listened());
@@ -185,24 +211,24 @@ impl Liveness {
 
     /// When [`Liveness::expire`] has something to look at, or the clock has to be seen again.
     pub(super) fn timeout(&self) -> Option<Instant> {
-        if !self.due.is_empty() {
+        if !self.due.1.is_empty() {
             return Some(self.last_now);
         }
         let (&first, _) = self.buckets.first_key_value()?;
-        let bucket = self.instant_of(first) + self.skipped;
-        Some(bucket.min(self.last_now + self.tick / 2))
+        Some(self.wake_up(self.instant(self.instant_of(first))))
     }
 
     /// Every session and the instant its bucket comes due.
     pub(super) fn deadlines(&self) -> impl Iterator<Item = (Instant, SessionId)> {
         self.sessions.iter().map(|(slot, session)| {
-            (self.instant_of(self.deadline(SessionSlot(slot))) + self.skipped, session.id)
+            (self.instant(self.instant_of(self.deadline(SessionSlot(slot)))), session.id)
         })
     }
 
     /// The instant a session's bucket comes due.
     pub(super) fn deadline_of(&self, slot: SessionSlot) -> Option<Instant> {
-        self.sessions.contains(slot.0).then(|| self.instant_of(self.deadline(slot)) + self.skipped)
+        let is_there = self.sessions.contains(slot.0);
+        is_there.then(|| self.instant(self.instant_of(self.deadline(slot))))
     }
 
     /// A session's time-out.
@@ -216,26 +242,29 @@ impl Liveness {
 
     pub(super) fn check_invariants(&self) {
         assert_eq!(self.sessions.len(), self.by_id.len());
-        let mut filed = vec![false; self.sessions.capacity()];
-        for (&number, bucket) in &self.buckets {
-            for (slot, id) in bucket {
-                if self.by_id.get(id) == Some(slot) {
-                    filed[slot.0] = true;
-                    assert!(number <= self.deadline(*slot) || self.sessions[slot.0].expired);
-                }
+        let mut filed = vec![0; self.sessions.capacity()];
+        let due = std::iter::once((&self.due.0, self.due.1.iter()));
+        let waiting = self.buckets.iter().map(|(number, bucket)| (number, bucket.iter()));
+        for (number, (slot, id)) in due
+            .map(|(number, entries)| (number, entries.collect::<Vec<_>>()))
+            .chain(waiting.map(|(number, entries)| (number, entries.collect())))
+            .flat_map(|(number, entries)| entries.into_iter().map(move |entry| (*number, entry)))
+        {
+            if self.by_id.get(id) == Some(slot) && self.sessions[slot.0].bucket == number {
+                filed[slot.0] += 1;
+                assert!(number <= self.deadline(*slot));
             }
         }
-        for (slot, id) in &self.due {
-            filed[slot.0] |= self.by_id.get(id) == Some(slot);
-        }
         for (slot, session) in &self.sessions {
-            assert!(filed[slot] || session.expired, "{} would never expire", session.id);
+            assert!(session.expired || filed[slot] > 0, "{} is in a bucket", session.id);
         }
     }
 
     /// Puts a session into the bucket of its deadline.
     fn file(&mut self, slot: SessionSlot) {
-        let (number, id) = (self.deadline(slot), self.sessions[slot.0].id);
+        let number = self.deadline(slot);
+        self.sessions[slot.0].bucket = number;
+        let id = self.sessions[slot.0].id;
         self.buckets.entry(number).or_default().push((slot, id));
     }
 
@@ -256,11 +285,6 @@ impl Liveness {
     fn tick_micros(&self) -> u64 {
         u64::try_from(self.tick.as_micros()).unwrap_or(u64::MAX)
     }
-
-    /// Now, without the time in which nobody listened.
-    fn listened(&self) -> Instant {
-        self.last_now - self.skipped
-    }
 }
 
 #[cfg(test)]
@@ -280,7 +304,7 @@ mod tests {
         let until = Instant::from_millis(until_ms);
         loop {
             let wake = liveness.timeout().unwrap_or(until).max(liveness.last_now).min(until);
-            liveness.advance(wake);
+            liveness.advance(wake, false);
             while let Some(id) = liveness.expire(1) {
                 expired.push((wake.as_millis(), id));
             }
@@ -318,7 +342,7 @@ mod tests {
     fn a_gap_moves_every_deadline() {
         let mut liveness = liveness();
         liveness.track(SessionId(1), Duration::from_millis(4_000));
-        liveness.advance(Instant::from_millis(100_000));
+        liveness.advance(Instant::from_millis(100_000), false);
         assert_eq!(liveness.expire(10), None, "nobody listened");
         assert_eq!(go(&mut liveness, 120_000), [(106_000, SessionId(1))]);
     }

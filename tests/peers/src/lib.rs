@@ -21,16 +21,20 @@
 //! a process are polled until a [`Deadline`].
 
 mod deadline;
+mod group;
 mod need;
 mod options;
 pub mod oracle;
 mod ports;
 mod program;
 mod server;
+mod shell;
 
 pub use deadline::Deadline;
+pub use group::ProcessGroup;
 pub use need::{in_ci, need, skipped};
 pub use options::Options;
 pub use ports::{four_letter_word, free_port};
-pub use program::{Kind, Program};
+pub use program::{Kind, Program, data_path, need_python};
 pub use server::Server;
+pub use shell::Shell;

@@ -2,6 +2,8 @@
 
 use std::env;
 use std::fmt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -25,10 +27,7 @@ impl Kind {
     #[must_use]
     pub fn find(self) -> Option<Program> {
         let path = match self {
-            Self::Apache => {
-                let jar = Path::new(APACHE_JAR);
-                (jar.is_file()).then(|| in_path("java")).flatten()?
-            }
+            Self::Apache => Path::new(APACHE_JAR).is_file().then(|| in_path("java")).flatten()?,
             Self::Ours => our_binary()?,
         };
         Some(Program { kind: self, path })
@@ -89,9 +88,16 @@ impl Program {
         self.kind
     }
 
-    /// The command that serves on a loopback port, with the configuration file at `config`.
-    #[must_use]
-    pub fn command(&self, options: &Options, config: &Path, port: u16) -> Command {
+    /// Writes the configuration into `directory` and returns the command that serves on a
+    /// loopback port, with its data in [`data_path`]. [`Server`](crate::Server) runs it; it is
+    /// public for programs that start and stop a server themselves.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration cannot be written.
+    pub fn prepare(&self, options: &Options, directory: &Path, port: u16) -> io::Result<Command> {
+        let config = directory.join("zoo.cfg");
+        fs::write(&config, options.render(self.kind, &data_path(directory), port))?;
         let mut command = Command::new(&self.path);
         match self.kind {
             Kind::Apache => {
@@ -102,18 +108,35 @@ impl Program {
                 command
                     .args(["-cp", &format!("{APACHE_JAR}:{APACHE_LOGGER}")])
                     .arg("org.apache.zookeeper.server.ZooKeeperServerMain")
-                    .arg(config);
+                    .arg(&config);
             }
             Kind::Ours => {
                 command
                     .args(["serve", "--in-memory", "--listen", &format!("127.0.0.1:{port}")])
                     .arg("--config")
-                    .arg(config);
+                    .arg(&config);
             }
         }
-        command.stdin(Stdio::null());
-        command
+        command.stdin(Stdio::null()).current_dir(directory);
+        Ok(command)
     }
+}
+
+/// Where a server with this directory keeps its data.
+#[must_use]
+pub fn data_path(directory: &Path) -> PathBuf {
+    directory.join("data")
+}
+
+/// The interpreter of the environment that `tests/peers/install` makes, by the rule of [`need`].
+///
+/// # Panics
+///
+/// In CI, if it is missing.
+#[must_use]
+pub fn need_python() -> Option<PathBuf> {
+    let python = in_target(Path::new("peers-venv/bin/python"));
+    need("kazoo environment (tests/peers/install)", python)
 }
 
 /// `ZK_BIN`, or the `zk` of profile `peers` in the target directory that this test was built in.
@@ -121,12 +144,13 @@ fn our_binary() -> Option<PathBuf> {
     if let Some(path) = env::var_os("ZK_BIN") {
         return Some(PathBuf::from(path)).filter(|path| path.is_file());
     }
+    in_target(Path::new("peers/zk"))
+}
+
+/// A file in the target directory, in which the running test's executable is `PROFILE/deps/NAME`.
+fn in_target(file: &Path) -> Option<PathBuf> {
     let test = env::current_exe().ok()?;
-    test.ancestors()
-        .skip(1)
-        .take(4)
-        .map(|directory| directory.join("peers").join("zk"))
-        .find(|path| path.is_file())
+    Some(test.ancestors().nth(3)?.join(file)).filter(|path| path.is_file())
 }
 
 fn in_path(program: &str) -> Option<PathBuf> {

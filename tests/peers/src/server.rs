@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::deadline::Deadline;
 use crate::options::Options;
 use crate::ports::{four_letter_word, free_port};
-use crate::program::{Kind, Program};
+use crate::program::{Kind, Program, data_path};
 
 /// A JVM on a busy machine of two cores takes several seconds.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -113,9 +113,7 @@ impl Server {
         let Some(mut child) = self.child.take() else {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the server is not running"));
         };
-        if let Some(id) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-            kill_process(id, Signal::TERM)?;
-        }
+        kill_process(Pid::from_child(&child), Signal::TERM)?;
         let ended = Deadline::after(STOP_MAX).poll("the server to end", || child.try_wait());
         if ended.is_err() {
             end(child);
@@ -155,15 +153,9 @@ impl Server {
 
     fn launch(&mut self) -> io::Result<()> {
         fs::create_dir_all(self.data_path())?;
-        let config = self.directory.path().join("zoo.cfg");
-        fs::write(&config, self.options.render(self.kind(), &self.data_path(), self.port))?;
         let log = File::options().create(true).append(true).open(self.log_path())?;
-        let mut command = self.program.command(&self.options, &config, self.port);
-        let child = command
-            .current_dir(self.directory.path())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()?;
+        let mut command = self.program.prepare(&self.options, self.directory(), self.port)?;
+        let child = command.stdout(log.try_clone()?).stderr(log).spawn()?;
         self.child = Some(child);
         self.wait_until_serving().map_err(|error| {
             self.kill();
@@ -199,11 +191,11 @@ impl Server {
     }
 
     fn log_path(&self) -> PathBuf {
-        self.directory.path().join("server.log")
+        self.directory().join("server.log")
     }
 
     fn data_path(&self) -> PathBuf {
-        self.directory.path().join("data")
+        data_path(self.directory())
     }
 }
 
