@@ -7,7 +7,8 @@
 //! |---|---|
 //! | znodes and the way to them | `node.rs` |
 //! | checks of writes, in upstream's order | `prepare.rs`; inside a multi through `pending.rs` |
-//! | changes, their events, the digest, quota statistics | `apply.rs` |
+//! | changes, their events, the digest | `apply.rs`; quota statistics `usage.rs` |
+//! | the same from a log | `recovery.rs` |
 //! | reads and watch bookkeeping | `read.rs` |
 //! | who may do what | `acl.rs` |
 //! | watches | `watches.rs`; what they yield `fired.rs` |
@@ -25,8 +26,10 @@ mod pending;
 mod prepare;
 mod quota;
 mod read;
+mod recovery;
 mod removal;
 mod sessions;
+mod usage;
 mod watches;
 
 pub use answer::Answer;
@@ -145,7 +148,7 @@ impl Tree {
         // As upstream makes them.
         tree.nodes.get_mut(config).aversion = -1;
         let all: Vec<_> = tree.nodes.iter().map(|(id, _)| id).collect();
-        all.into_iter().for_each(|id| tree.refresh_digest(id));
+        all.into_iter().for_each(|id| tree.refresh_content_digest(id));
         tree
     }
 
@@ -233,7 +236,7 @@ impl Tree {
             let is_removable = matches!(node.owner, Owner::Container | Owner::Ttl(_));
             assert_eq!(self.removable.contains(&id), is_removable);
             if self.config.digest {
-                assert_eq!(node.digest, node.compute_digest(), "{}", node.path);
+                assert_eq!(node.digest, node.recompute_digest(), "{}", node.path);
                 digest = digest.wrapping_add(u64::from(node.digest));
             }
         }
@@ -249,6 +252,11 @@ impl Tree {
         let acl = self.acls.acquire(acl);
         self.nodes.insert(Node::new(path.into(), parent, acl, Owner::Nobody))
     }
+}
+
+/// A length as a term of a difference.
+fn signed(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -185,8 +185,7 @@ impl Tree {
     ) -> Result<Answer<'_>, Failure> {
         let path = path.ok_or(ErrorCode::MARSHALLING_ERROR)?;
         let id = self.readable(caller, path)?;
-        let below = self.nodes.subtree(id).count() - 1;
-        let count = i32::try_from(below).unwrap_or(i32::MAX);
+        let count = i32::try_from(self.nodes.get(id).descendants()).unwrap_or(i32::MAX);
         Ok(Answer::new(self.last_zxid, Body::Count(count)))
     }
 
