@@ -189,20 +189,13 @@ impl Tree {
         self.count_child(step, parent, new.parent_cversion)?;
         let TxnHeader { zxid, time_ms, .. } = *step.header;
         let acl = self.acls.acquire(new.acl.clone());
-        let mut node = Node::new(new.path.into(), parent, acl, new.owner);
+        let mut node = Node::new(new.path.into(), parent, acl, Owner::Nobody);
         node.data = new.data;
         (node.czxid, node.mzxid, node.pzxid, node.touched) = (zxid, zxid, zxid, zxid);
         (node.ctime_ms, node.mtime_ms) = (time_ms, time_ms);
         let length = node.data_length();
         let id = self.nodes.insert(node);
-        match new.owner {
-            Owner::Session(session) => {
-                let place = self.sessions.add_ephemeral(session, id);
-                self.nodes.get_mut(id).ephemeral_place = place;
-            }
-            Owner::Container | Owner::Ttl(_) => drop(self.removable.insert(id)),
-            Owner::Nobody => {}
-        }
+        self.give_to(id, new.owner);
         self.refresh_content_digest(id);
         if let Some(subject) = quota::subject(parent_path) {
             match name {
@@ -261,19 +254,10 @@ impl Tree {
         }
         let zxid = step.header.zxid;
         self.fire_deleted(id, step);
+        self.disown(id);
         let node = self.nodes.remove(id);
         self.digest = self.digest.wrapping_sub(u64::from(node.digest));
         self.newest_removal = zxid;
-        match node.owner {
-            Owner::Session(session) => {
-                let moved = self.sessions.remove_ephemeral(session, node.ephemeral_place);
-                if let Some(moved) = moved {
-                    self.nodes.get_mut(moved).ephemeral_place = node.ephemeral_place;
-                }
-            }
-            Owner::Container | Owner::Ttl(_) => drop(self.removable.remove(&id)),
-            Owner::Nobody => {}
-        }
         let parent = self.nodes.get_mut(node.parent);
         parent.touched = zxid;
         if zxid > parent.pzxid {

@@ -8,7 +8,7 @@
 //! | znodes and the way to them | `node.rs` |
 //! | checks of writes, in upstream's order | `prepare.rs`; inside a multi through `pending.rs` |
 //! | changes, their events, the digest | `apply.rs`; quota statistics `usage.rs` |
-//! | the same from a log | `recovery.rs` |
+//! | the same from a log | `recovery.rs`; from and to a snapshot `restore.rs` |
 //! | reads and watch bookkeeping | `read.rs` |
 //! | who may do what | `acl.rs` |
 //! | watches | `watches.rs`; what they yield `fired.rs` |
@@ -28,6 +28,7 @@ mod quota;
 mod read;
 mod recovery;
 mod removal;
+mod restore;
 mod sessions;
 mod usage;
 mod watches;
@@ -37,6 +38,7 @@ pub use apply::Outcome;
 pub use create_mode::CreateMode;
 pub use fired::{Change, Fired};
 pub use removal::RemovalCursor;
+pub use restore::{RestoreError, StoredNode, StoredStat};
 pub use sessions::{SessionView, Sessions};
 pub use watches::{TooManyWatches, WatchMode, WatchSummary, Watcher, Watches};
 
@@ -59,6 +61,9 @@ use crate::{
 pub struct Config {
     /// `extendedTypesEnabled`: whether znodes may have a time to live.
     pub extended_types: bool,
+    /// `emulate353TTLNodes`: whether snapshots may mark TTL znodes as 3.5.3 did; only with
+    /// `extended_types`.
+    pub emulate_353_ttl: bool,
     /// `enforceQuota`: whether hard limits refuse a write.
     pub enforce_quota: bool,
     /// `skipACL`: whether everyone may do everything.
@@ -81,6 +86,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             extended_types: false,
+            emulate_353_ttl: false,
             enforce_quota: false,
             skip_acl: false,
             digest: true,

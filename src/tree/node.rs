@@ -38,7 +38,7 @@ pub(super) enum Owner {
 }
 
 /// How TTL is marked in an owner, and which bits hold the time.
-const TTL_MARK: u64 = 0xff << 56;
+pub(super) const TTL_MARK: u64 = 0xff << 56;
 const TTL_BITS: u64 = (1 << 40) - 1;
 
 /// The longest time to live, in milliseconds.
