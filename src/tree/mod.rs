@@ -1,5 +1,8 @@
 //! The data tree: znodes, sessions, ACLs, quotas, watches.
 
+mod acl;
+mod quota;
 mod watches;
 
-pub use watches::{Mode, WatchRefused, WatchSummary, Watcher, Watches};
+pub use acl::Schemes;
+pub use watches::{WatchMode, WatchRefused, WatchSummary, Watcher, Watches};

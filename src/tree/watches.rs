@@ -16,12 +16,12 @@
 //! of them.
 //!
 //! ```
-//! use zookeeper_core::{Rng, tree::{Mode, Watcher, Watches}};
+//! use zookeeper_core::{Rng, tree::{WatchMode, Watcher, Watches}};
 //!
 //! let mut watches = Watches::new(&mut Rng::new(1));
 //! let (once, always) = (Watcher(1), Watcher(2));
-//! watches.add(b"/app/leader", once, Mode::Data)?;
-//! watches.add(b"/app", always, Mode::PersistentRecursive)?;
+//! watches.add(b"/app/leader", once, WatchMode::Data)?;
+//! watches.add(b"/app", always, WatchMode::PersistentRecursive)?;
 //!
 //! let mut told = Vec::new();
 //! watches.trigger_data(b"/app/leader", &mut told);
@@ -56,7 +56,7 @@ pub struct Watcher(pub u64);
 
 /// What a watch waits for, and how often.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Mode {
+pub enum WatchMode {
     /// The next change of existence or data.
     Data,
     /// The next change of the child list, or the znode's end.
@@ -133,12 +133,17 @@ impl Watches {
     /// # Errors
     ///
     /// The watcher is at its limit or was retired; nothing has changed then.
-    pub fn add(&mut self, path: &[u8], watcher: Watcher, mode: Mode) -> Result<(), WatchRefused> {
+    pub fn add(
+        &mut self,
+        path: &[u8],
+        watcher: Watcher,
+        mode: WatchMode,
+    ) -> Result<(), WatchRefused> {
         let places: &[(Kind, u8)] = match mode {
-            Mode::Data => &[(Kind::Data, STANDARD)],
-            Mode::Child => &[(Kind::Child, STANDARD)],
-            Mode::Persistent => &[(Kind::Data, PERSISTENT), (Kind::Child, PERSISTENT)],
-            Mode::PersistentRecursive => &[(Kind::Recursive, PERSISTENT)],
+            WatchMode::Data => &[(Kind::Data, STANDARD)],
+            WatchMode::Child => &[(Kind::Child, STANDARD)],
+            WatchMode::Persistent => &[(Kind::Data, PERSISTENT), (Kind::Child, PERSISTENT)],
+            WatchMode::PersistentRecursive => &[(Kind::Recursive, PERSISTENT)],
         };
         let known = self.slots.get(&watcher).copied();
         let count = match known.map(|slot| &self.owners[slot as usize]) {
@@ -328,7 +333,7 @@ impl Watches {
     }
 }
 
-impl From<AddWatchMode> for Mode {
+impl From<AddWatchMode> for WatchMode {
     fn from(mode: AddWatchMode) -> Self {
         match mode {
             AddWatchMode::Persistent => Self::Persistent,
