@@ -184,7 +184,7 @@ impl QuotaPaths {
             return None;
         }
         let mut path = path;
-        while !path.is_empty() {
+        while path.len() > 1 {
             if self.paths.contains_key(path) {
                 return Some(path);
             }
@@ -310,6 +310,7 @@ mod tests {
         assert_eq!(paths.deepest("/a/b/c/d"), Some("/a/b/c"));
         assert_eq!(paths.deepest("/ab"), None);
         assert_eq!(paths.deepest("/x"), None);
+        assert_eq!(paths.deepest("/"), None);
         paths.remove("/a");
         assert_eq!(paths.deepest("/a/b"), None);
         assert_eq!(paths.len(), 2);
