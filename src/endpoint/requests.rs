@@ -180,8 +180,9 @@ impl Endpoint {
                 Step::Again
             }
             decoded => {
-                self.answer_here(conn, header, decoded, is_enforced);
+                // Before the answer: one that closes the connection empties the inbox as well.
                 self.lent_frame = Some((conn, LENGTH_BYTES + length));
+                self.answer_here(conn, header, decoded, is_enforced);
                 Step::Again
             }
         }

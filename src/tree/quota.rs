@@ -1,232 +1,167 @@
-//! Quotas: how many znodes and bytes a subtree may have, and how many it has.
+//! Quotas: their text, who is under which, and when one is exceeded.
 //!
-//! Limits and usage are text in two znodes that clients make, `zookeeper_limits` and
-//! `zookeeper_stats` below `/zookeeper/quota` and the subtree's path.
+//! A quota on `/app` is the znode `/zookeeper/quota/app/zookeeper_limits`; what is used stands in
+//! `zookeeper_stats` beside it.
 //!
-//! Behaviour: `org.apache.zookeeper.Quotas`, `StatsTrack`, `common.PathTrie`, and
-//! `ZooKeeperServer.checkQuota`.
+//! Behaviour: `org.apache.zookeeper.Quotas`, `StatsTrack`, `org.apache.zookeeper.common.PathTrie`
+//! and `ZooKeeperServer.checkQuota`.
 
-use std::{
-    collections::BTreeMap,
-    fmt::{self, Write},
-};
+use std::fmt;
 
 use crate::{
     hash::{Keys, Map},
-    wire::ErrorCode,
+    path,
 };
 
-const ROOT: &str = "/zookeeper/quota";
-const LIMITS: &str = "/zookeeper_limits";
-const STATS: &str = "/zookeeper_stats";
+/// The root of all quotas.
+pub(super) const ROOT: &str = "/zookeeper/quota";
 
-/// What the text of a quota znode says: numbers with names. A missing one counts as -1.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Track {
-    values: BTreeMap<Box<str>, i64>,
+/// The names below a quota's path.
+pub(super) const LIMITS: &str = "zookeeper_limits";
+pub(super) const STATS: &str = "zookeeper_stats";
+
+/// The path that a znode named [`LIMITS`] or [`STATS`] below `parent` speaks of.
+pub(super) fn subject(parent: &str) -> Option<&str> {
+    let subject = parent.strip_prefix(ROOT)?;
+    subject.starts_with('/').then_some(subject)
+}
+
+/// The znode of `name` for a path under quota.
+pub(super) fn node_path(subject: &str, name: &str) -> String {
+    format!("{ROOT}{subject}/{name}")
+}
+
+/// Numbers of a quota: limits, or what is used. -1 is "none".
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Track {
+    pub(super) count: i64,
+    pub(super) bytes: i64,
+    pub(super) count_hard: i64,
+    pub(super) bytes_hard: i64,
 }
 
 impl Track {
-    /// Real usage.
-    pub(crate) fn usage(count: i64, bytes: i64) -> Self {
-        let mut track = Self::default();
-        track.set("count", count);
-        track.set("bytes", bytes);
+    /// Reads the text; what is missing or no number is -1.
+    pub(super) fn parse(text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let mut track = Self { count: -1, bytes: -1, count_hard: -1, bytes_hard: -1 };
+        for pair in text.split([',', ';']) {
+            let mut parts = pair.split('=');
+            let (Some(key), Some(value)) = (parts.next(), parts.next()) else { continue };
+            let Ok(value) = value.parse() else { continue };
+            match key {
+                "count" => track.count = value,
+                "bytes" => track.bytes = value,
+                "countHardLimit" => track.count_hard = value,
+                "byteHardLimit" => track.bytes_hard = value,
+                _ => {}
+            }
+        }
         track
     }
 
-    /// Reads `key=value` pairs between `,` and `;`. `None` where upstream would stumble: such text
-    /// limits nothing and is left as it is.
-    pub(crate) fn parse(data: &[u8]) -> Option<Self> {
-        let text = String::from_utf8_lossy(data);
-        let mut track = Self::default();
-        let pairs = text.trim_end_matches([',', ';']);
-        if pairs.is_empty() {
-            // Separators alone are no pairs; neither is nothing.
-            return Some(track);
+    /// What is used, after a change.
+    pub(super) const fn changed(self, count: i64, bytes: i64) -> Self {
+        let used = self;
+        Self {
+            count: used.count.saturating_add(count),
+            bytes: used.bytes.saturating_add(bytes),
+            ..used
         }
-        if pairs.starts_with([',', ';']) {
-            return None;
-        }
-        for pair in pairs.split([',', ';']).filter(|pair| !pair.is_empty()) {
-            let mut parts = pair.split('=');
-            let (key, value) = (parts.next()?, parts.next()?);
-            track.values.insert(key.into(), value.parse().ok()?);
-        }
-        Some(track)
-    }
-
-    /// Znodes; as a limit the soft one.
-    pub(crate) fn count(&self) -> i64 {
-        self.value("count")
-    }
-
-    /// Bytes of data; as a limit the soft one.
-    pub(crate) fn bytes(&self) -> i64 {
-        self.value("bytes")
-    }
-
-    /// This usage after a change.
-    #[must_use]
-    pub(crate) fn plus(mut self, count_change: i64, bytes_change: i64) -> Self {
-        self.set("count", self.count().saturating_add(count_change));
-        self.set("bytes", self.bytes().saturating_add(bytes_change));
-        self
-    }
-
-    fn value(&self, key: &str) -> i64 {
-        self.values.get(key).copied().unwrap_or(-1)
-    }
-
-    fn set(&mut self, key: &str, value: i64) {
-        self.values.insert(key.into(), value);
     }
 }
 
 impl fmt::Display for Track {
-    /// `count` and `bytes`, and behind a second `=`, which old parsers need, whatever else there is.
+    /// As upstream writes it: the soft numbers always, the hard ones by key where there are any.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "count={},bytes={}", self.count(), self.bytes())?;
-        let mut others =
-            self.values.iter().filter(|(key, _)| !matches!(&***key, "count" | "bytes")).peekable();
-        if others.peek().is_some() {
-            f.write_char('=')?;
+        write!(f, "count={},bytes={}", self.count, self.bytes)?;
+        if self.bytes_hard != -1 || self.count_hard != -1 {
+            f.write_str("=")?;
         }
-        others.try_for_each(|(key, value)| write!(f, ";{key}={value}"))
+        if self.bytes_hard != -1 {
+            write!(f, ";byteHardLimit={}", self.bytes_hard)?;
+        }
+        if self.count_hard != -1 {
+            write!(f, ";countHardLimit={}", self.count_hard)?;
+        }
+        Ok(())
     }
 }
 
-/// Whether a change stays within a quota.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-#[must_use]
-pub(crate) enum Verdict {
-    /// It does.
-    Within,
-    /// It exceeds a soft limit: worth a word, no more.
-    SoftExceeded,
-    /// It exceeds a hard limit.
-    HardExceeded,
+/// What a change does to a quota.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// It fits.
+    Fits,
+    /// A soft limit is exceeded: allowed, and counted.
+    ExceedsSoft,
+    /// A hard limit is exceeded.
+    ExceedsHard,
 }
 
-impl Verdict {
-    /// Judges a change of usage. Text that is no quota limits nothing.
-    pub(crate) fn of(limits: &[u8], usage: &[u8], count_change: i64, bytes_change: i64) -> Self {
-        let (Some(limits), Some(usage)) = (Track::parse(limits), Track::parse(usage)) else {
-            return Self::Within;
-        };
-        let count = Self::of_one(
-            limits.value("countHardLimit"),
-            limits.count(),
-            usage.count(),
-            count_change,
-        );
-        let bytes = Self::of_one(
-            limits.value("byteHardLimit"),
-            limits.bytes(),
-            usage.bytes(),
-            bytes_change,
-        );
-        count.max(bytes)
-    }
-
-    /// What it means for the request.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorCode::QUOTA_EXCEEDED`] where hard limits are enforced.
-    pub(crate) const fn enforce(self, enforced: bool) -> Result<(), ErrorCode> {
-        match self {
-            Self::HardExceeded if enforced => Err(ErrorCode::QUOTA_EXCEEDED),
-            _ => Ok(()),
-        }
-    }
-
-    /// A hard limit hides the soft one. What does not change is not judged.
-    const fn of_one(hard: i64, soft: i64, usage: i64, change: i64) -> Self {
-        let usage = usage.saturating_add(change);
-        if change == 0 {
-            Self::Within
+/// Judges a change of `count` znodes and `bytes` bytes.
+pub(super) fn judge(limits: Track, used: Track, count: i64, bytes: i64) -> Verdict {
+    let judge_one = |soft: i64, hard: i64, used: i64, change: i64| {
+        let limit = if hard > -1 { hard } else { soft };
+        if change == 0 || limit <= -1 || used.saturating_add(change) <= limit {
+            Verdict::Fits
         } else if hard > -1 {
-            if usage > hard { Self::HardExceeded } else { Self::Within }
-        } else if soft > -1 && usage > soft {
-            Self::SoftExceeded
+            Verdict::ExceedsHard
         } else {
-            Self::Within
+            Verdict::ExceedsSoft
         }
+    };
+    match (
+        judge_one(limits.count, limits.count_hard, used.count, count),
+        judge_one(limits.bytes, limits.bytes_hard, used.bytes, bytes),
+    ) {
+        (Verdict::ExceedsHard, _) | (_, Verdict::ExceedsHard) => Verdict::ExceedsHard,
+        (Verdict::ExceedsSoft, _) | (_, Verdict::ExceedsSoft) => Verdict::ExceedsSoft,
+        (Verdict::Fits, Verdict::Fits) => Verdict::Fits,
     }
 }
 
-/// The subtrees that have a quota.
+/// The paths that have a quota.
 #[derive(Debug)]
-pub(crate) struct QuotaPaths {
+pub(super) struct Quotas {
     paths: Map<Box<str>, ()>,
 }
 
-impl QuotaPaths {
-    pub(crate) fn new(keys: &Keys) -> Self {
+impl Quotas {
+    pub(super) fn new(keys: &Keys) -> Self {
         Self { paths: keys.map() }
     }
 
-    /// A limits znode for `path` came.
-    pub(crate) fn insert(&mut self, path: &str) {
-        self.paths.insert(path.into(), ());
+    pub(super) fn add(&mut self, subject: &str) {
+        self.paths.insert(subject.into(), ());
     }
 
-    /// The limits znode for `path` went.
-    pub(crate) fn remove(&mut self, path: &str) {
-        self.paths.remove(path);
+    pub(super) fn remove(&mut self, subject: &str) {
+        self.paths.remove(subject);
     }
 
-    /// The deepest of `path` and its ancestors that has a quota. The root has none, whatever
-    /// znodes there are.
-    pub(crate) fn deepest<'a>(&self, path: &'a str) -> Option<&'a str> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    /// The deepest path with a quota that `path` is, or lies below.
+    pub(super) fn covering<'a>(&self, path: &'a str) -> Option<&'a str> {
         if self.paths.is_empty() {
             return None;
         }
-        let mut path = path;
-        while path.len() > 1 {
-            if self.paths.contains_key(path) {
-                return Some(path);
+        let mut at = path;
+        while !at.is_empty() && at != "/" {
+            if self.paths.contains_key(at) {
+                return Some(at);
             }
-            path = &path[..path.rfind('/')?];
+            at = path::split(at)?.0;
         }
         None
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.paths.len()
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.paths.keys().map(|path| &**path)
     }
-}
-
-/// The subtree that a znode with this path limits, if it is a limits znode.
-///
-/// `/zookeeper/quota/zookeeper_limits` is an ordinary znode: upstream dies of it.
-#[must_use]
-pub(crate) fn limited_by(path: &str) -> Option<&str> {
-    subtree(path.strip_suffix(LIMITS)?)
-}
-
-/// The subtree whose usage a znode with this path shows, if it is a stats znode.
-#[must_use]
-pub(crate) fn shown_by(path: &str) -> Option<&str> {
-    subtree(path.strip_suffix(STATS)?)
-}
-
-/// Where the limits of a subtree stand.
-#[must_use]
-pub(crate) fn limits_path(path: &str) -> String {
-    format!("{ROOT}{path}{LIMITS}")
-}
-
-/// Where the usage of a subtree stands.
-#[must_use]
-pub(crate) fn stats_path(path: &str) -> String {
-    format!("{ROOT}{path}{STATS}")
-}
-
-fn subtree(parent: &str) -> Option<&str> {
-    parent.strip_prefix(ROOT).filter(|path| path.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -234,103 +169,63 @@ mod tests {
     use super::*;
     use crate::rng::Rng;
 
-    fn written(text: &str) -> Option<String> {
-        Track::parse(text.as_bytes()).map(|track| track.to_string())
-    }
-
     #[test]
-    fn text_is_parsed_and_written_as_upstream_does() {
+    fn text_is_read_leniently() {
+        let track =
+            |count, bytes, count_hard, bytes_hard| Track { count, bytes, count_hard, bytes_hard };
         for (text, expected) in [
-            ("", "count=-1,bytes=-1"),
-            (",;", "count=-1,bytes=-1"),
-            ("count=4,bytes=5", "count=4,bytes=5"),
-            ("bytes=5", "count=-1,bytes=5"),
-            ("count=4,;;,bytes=5;;", "count=4,bytes=5"),
-            ("count=4,bytes=10=", "count=4,bytes=10"),
-            (
-                "count=4,bytes=10=;countHardLimit=7;byteHardLimit=20",
-                "count=4,bytes=10=;byteHardLimit=20;countHardLimit=7",
-            ),
-            ("count=+4,bytes=-7", "count=4,bytes=-7"),
-            ("zeta=1;alpha=2", "count=-1,bytes=-1=;alpha=2;zeta=1"),
-            ("count=1,count=2", "count=2,bytes=-1"),
-            ("count=1=9,bytes=2", "count=1,bytes=2"),
+            ("count=5,bytes=10", track(5, 10, -1, -1)),
+            ("bytes=10=", track(-1, 10, -1, -1)),
+            ("count=5,,;bytes=10", track(5, 10, -1, -1)),
+            ("count=4,bytes=5=;byteHardLimit=7;countHardLimit=6", track(4, 5, 6, 7)),
+            ("", track(-1, -1, -1, -1)),
+            ("nonsense", track(-1, -1, -1, -1)),
         ] {
-            assert_eq!(written(text).as_deref(), Some(expected), "{text}");
-            assert_eq!(written(expected).as_deref(), Some(expected), "what is written is read");
-        }
-        for malformed in ["count", "count=", "=", "count=x", ",count=1", "count=1,x", "count==1"] {
-            assert_eq!(written(malformed), None, "{malformed}");
+            assert_eq!(Track::parse(text.as_bytes()), expected, "{text:?}");
         }
     }
 
     #[test]
-    fn usage_follows_changes() {
-        assert_eq!(Track::usage(1, 0).plus(2, 30).to_string(), "count=3,bytes=30");
-        let odd = Track::parse(b"other=1").unwrap().plus(1, -5);
-        assert_eq!(odd.to_string(), "count=0,bytes=-6=;other=1");
-    }
-
-    #[test]
-    fn only_what_changes_and_exceeds_is_judged() {
-        use Verdict::{HardExceeded, SoftExceeded, Within};
-        for (limits, usage, count, bytes, verdict) in [
-            ("count=3,bytes=-1", "count=2,bytes=0", 1, 0, Within),
-            ("count=3,bytes=-1", "count=3,bytes=0", 1, 0, SoftExceeded),
-            ("count=3,bytes=-1", "count=9,bytes=0", 0, 5, Within),
-            ("count=-1,bytes=5", "count=9,bytes=5", 1, 1, SoftExceeded),
-            ("count=-1,bytes=5", "count=9,bytes=9", 1, 0, Within),
-            ("count=3,bytes=5=;countHardLimit=9", "count=8,bytes=0", 1, 5, Within),
-            ("count=3,bytes=5=;countHardLimit=9", "count=9,bytes=0", 1, 0, HardExceeded),
-            ("count=3,bytes=5=;byteHardLimit=9", "count=1,bytes=9", 0, 1, HardExceeded),
-            ("count=0,bytes=5=;byteHardLimit=9", "count=1,bytes=9", 1, 1, HardExceeded),
-            ("countHardLimit=0", "count=0,bytes=0", 1, 0, HardExceeded),
-            ("countHardLimit=3", "count=9,bytes=0", -1, 0, HardExceeded),
-            ("nonsense", "count=9,bytes=9", 1, 1, Within),
-            ("countHardLimit=0", "nonsense", 1, 1, Within),
-            ("", "", 1, 1, Within),
+    fn text_is_written_as_upstream_writes_it() {
+        for text in [
+            "count=5,bytes=10",
+            "count=4,bytes=5=;byteHardLimit=7;countHardLimit=6",
+            "count=-1,bytes=-1=;countHardLimit=6",
         ] {
-            let found = Verdict::of(limits.as_bytes(), usage.as_bytes(), count, bytes);
-            assert_eq!(found, verdict, "{limits} {usage} {count} {bytes}");
+            assert_eq!(Track::parse(text.as_bytes()).to_string(), text);
         }
-        assert_eq!(HardExceeded.enforce(true), Err(ErrorCode::QUOTA_EXCEEDED));
-        assert_eq!(HardExceeded.enforce(false), Ok(()));
-        assert_eq!(SoftExceeded.enforce(true), Ok(()));
     }
 
     #[test]
-    fn the_deepest_quota_applies_by_components() {
-        let mut paths = QuotaPaths::new(&Keys::new(&mut Rng::new(1)));
-        assert_eq!(paths.deepest("/a"), None);
-        for path in ["/a", "/a/b/c", "/"] {
-            paths.insert(path);
-        }
-        assert_eq!(paths.deepest("/a"), Some("/a"));
-        assert_eq!(paths.deepest("/a/b"), Some("/a"));
-        assert_eq!(paths.deepest("/a/b/c/d"), Some("/a/b/c"));
-        assert_eq!(paths.deepest("/ab"), None);
-        assert_eq!(paths.deepest("/x"), None);
-        assert_eq!(paths.deepest("/"), None);
-        paths.remove("/a");
-        assert_eq!(paths.deepest("/a/b"), None);
-        assert_eq!(paths.len(), 2);
+    fn hard_limits_win_over_soft_ones() {
+        let used = Track::parse(b"count=3,bytes=10");
+        let judge_text =
+            |limits: &str, count, bytes| judge(Track::parse(limits.as_bytes()), used, count, bytes);
+        assert_eq!(judge_text("count=3", 1, 0), Verdict::ExceedsSoft);
+        assert_eq!(judge_text("count=4", 1, 0), Verdict::Fits);
+        assert_eq!(judge_text("count=3", 0, 99), Verdict::Fits);
+        assert_eq!(judge_text("countHardLimit=3,count=99", 1, 0), Verdict::ExceedsHard);
+        assert_eq!(judge_text("byteHardLimit=11,count=3", 1, 1), Verdict::ExceedsSoft);
+        assert_eq!(judge_text("byteHardLimit=11", 0, 2), Verdict::ExceedsHard);
+        assert_eq!(judge_text("byteHardLimit=9", 0, -1), Verdict::Fits);
+        assert_eq!(judge_text("", 1, 1), Verdict::Fits);
     }
 
     #[test]
-    fn quota_znodes_are_told_by_their_path() {
-        assert_eq!(limited_by("/zookeeper/quota/a/b/zookeeper_limits"), Some("/a/b"));
-        assert_eq!(shown_by("/zookeeper/quota/a/zookeeper_stats"), Some("/a"));
-        assert_eq!(limited_by(&limits_path("/a")), Some("/a"));
-        assert_eq!(shown_by(&stats_path("/a")), Some("/a"));
-        for other in [
-            "/zookeeper/quota/zookeeper_limits",
-            "/zookeeper/quotas/zookeeper_limits",
-            "/zookeeper/quota/a/zookeeper_limits/x",
-            "/a/zookeeper_limits",
-            "/zookeeper/quota/a/zookeeper_stats",
-            "/zookeeper/quota/azookeeper_limits",
-        ] {
-            assert_eq!(limited_by(other), None, "{other}");
-        }
+    fn the_deepest_quota_covers_a_path() {
+        let mut quotas = Quotas::new(&Keys::new(&mut Rng::new(1)));
+        assert_eq!(quotas.covering("/a/b"), None);
+        quotas.add("/a");
+        quotas.add("/a/b");
+        quotas.add("/");
+        assert_eq!(quotas.covering("/a/b/c"), Some("/a/b"));
+        assert_eq!(quotas.covering("/a/b"), Some("/a/b"));
+        assert_eq!(quotas.covering("/a/bc"), Some("/a"));
+        assert_eq!(quotas.covering("/b"), None, "a quota on the root is ignored");
+        quotas.remove("/a/b");
+        assert_eq!(quotas.covering("/a/b/c"), Some("/a"));
+        assert_eq!(subject("/zookeeper/quota/a"), Some("/a"));
+        assert_eq!(subject("/zookeeper/quota"), None);
+        assert_eq!(subject("/zookeeper/quotas/a"), None);
     }
 }

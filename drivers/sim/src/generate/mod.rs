@@ -1,0 +1,4 @@
+//! Arbitrary input, made from a seed.
+
+pub mod values;
+pub mod wire;
