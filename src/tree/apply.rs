@@ -331,9 +331,7 @@ impl Tree {
     fn fire_deleted(&mut self, id: NodeId, fired: &mut Fired) {
         let node = self.nodes.get(id);
         let start = fired.watchers.len();
-        self.watches.trigger_data(node.path.as_bytes(), &mut fired.watchers);
-        let told = fired.watchers[start..].to_vec();
-        self.watches.trigger_child(node.path.as_bytes(), &told, &mut fired.watchers);
+        self.watches.trigger_deleted(node.path.as_bytes(), &mut fired.watchers);
         fired.push(EventKind::NodeDeleted, &node.path, Some(&node.acl), start);
     }
 
@@ -341,7 +339,7 @@ impl Tree {
     fn fire_children_changed(&mut self, id: NodeId, fired: &mut Fired) {
         let node = self.nodes.get(id);
         let start = fired.watchers.len();
-        self.watches.trigger_child(node.path.as_bytes(), &[], &mut fired.watchers);
+        self.watches.trigger_child(node.path.as_bytes(), &mut fired.watchers);
         fired.push(EventKind::NodeChildrenChanged, &node.path, Some(&node.acl), start);
     }
 }
