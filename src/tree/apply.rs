@@ -372,9 +372,7 @@ impl Tree {
         let Some(fired) = &mut step.fired else { return };
         let node = self.nodes.get(id);
         let start = fired.watchers.len();
-        self.watches.trigger_data(node.path.as_bytes(), &mut fired.watchers);
-        let told = fired.watchers[start..].to_vec();
-        self.watches.trigger_child(node.path.as_bytes(), &told, &mut fired.watchers);
+        self.watches.trigger_deleted(node.path.as_bytes(), &mut fired.watchers);
         fired.push(EventKind::NodeDeleted, &node.path, Some(&node.acl), start);
     }
 
@@ -383,7 +381,7 @@ impl Tree {
         let Some(fired) = &mut step.fired else { return };
         let node = self.nodes.get(id);
         let start = fired.watchers.len();
-        self.watches.trigger_child(node.path.as_bytes(), &[], &mut fired.watchers);
+        self.watches.trigger_child(node.path.as_bytes(), &mut fired.watchers);
         fired.push(EventKind::NodeChildrenChanged, &node.path, Some(&node.acl), start);
     }
 }

@@ -40,7 +40,7 @@ pub use fired::{Change, Fired};
 pub use removal::RemovalCursor;
 pub use restore::{RestoreError, StoredNode, StoredStat};
 pub use sessions::{SessionView, Sessions};
-pub use watches::{TooManyWatches, WatchMode, WatchSummary, Watcher, Watches};
+pub use watches::{WatchMode, WatchRefused, WatchSummary, Watcher, Watches};
 
 use self::{
     acl_table::AclTable,
@@ -78,7 +78,7 @@ pub struct Config {
     pub reconfig_enabled: bool,
     /// Whether the scheme `digest` is known.
     pub digest_enabled: bool,
-    /// Paths that one connection may watch.
+    /// Watches that one connection may have; a persistent one counts twice.
     pub watches_per_connection_max: usize,
 }
 
