@@ -1,4 +1,5 @@
 //! Arbitrary input, made from a seed.
 
+pub mod script;
 pub mod values;
 pub mod wire;
