@@ -4,13 +4,13 @@
 
 use std::{
     collections::BTreeSet,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{self, AssertUnwindSafe, catch_unwind},
 };
 
 use zookeeper_core::{
     Rng, SessionId, Zxid,
     tree::{Caller, Config, Fired, RemovalCursor, Tree, Watcher},
-    wire::{Acl, ErrorCode, Id, Reader, Request, Txn, TxnHeader, perms},
+    wire::{Acl, ErrorCode, Id, Op, Reader, Request, Txn, TxnHeader, perms},
 };
 use zookeeper_sim::{
     generate::script::{CLIENTS, Step, identities, script},
@@ -28,7 +28,11 @@ struct Pair {
     time_ms: i64,
     sessions: i64,
     watchers: u64,
+    /// Operations and the errors they came to; the parts of a multi as the multi itself.
+    seen: Seen,
 }
+
+type Seen = BTreeSet<(Op, i32)>;
 
 struct Client {
     caller: model::Caller,
@@ -50,6 +54,7 @@ impl Pair {
             time_ms: 1_000_000,
             sessions: 0x100,
             watchers: 0,
+            seen: Seen::new(),
         };
         for client in 0..CLIENTS {
             let identities = identities(client);
@@ -101,6 +106,11 @@ impl Pair {
         let caller = self.clients[client].caller.clone();
         let expected = self.model.serve(&caller, operation, self.zxid, self.time_ms);
         assert_eq!(found, expected, "the reply");
+        self.seen.insert((op, found.error));
+        if let Body::Multi(results) = &found.body {
+            let error = |body: &Body| if let Body::Error(error) = body { *error } else { 0 };
+            self.seen.extend(results.iter().map(|(_, body)| (op, error(body))));
+        }
         self.compare_events(false);
     }
 
@@ -211,7 +221,6 @@ impl Pair {
         while self.tree.clean(7) {}
         assert_eq!(self.tree.watches().count(), self.model.watch_count());
         let paths: Vec<String> = self.model.paths().map(str::to_owned).collect();
-        use zookeeper_core::wire::Op;
         for path in paths {
             let path = Some(path);
             for op in [Op::GetData, Op::GetChildren2] {
@@ -228,11 +237,12 @@ impl Pair {
     }
 }
 
-fn run(settings: Settings, seed: u64, steps: &[Step]) -> Result<(), String> {
+fn run(settings: Settings, seed: u64, steps: &[Step]) -> Result<Seen, String> {
     let run = || {
         let mut pair = Pair::new(settings, seed);
         steps.iter().for_each(|step| pair.step(step));
         pair.finish();
+        pair.seen
     };
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -278,9 +288,54 @@ fn the_tree_agrees_with_the_model() {
         let settings = settings(&mut rng);
         let steps = script(&mut rng, replay::operations(250));
         if run(settings, seed, &steps).is_err() {
+            // The failures on the way to the shortest script are of no interest.
+            panic::set_hook(Box::new(|_| {}));
             let steps = shorten(settings, seed, steps);
             let error = run(settings, seed, &steps).expect_err("it failed before");
+            drop(panic::take_hook());
             panic!("ZK_SEED={seed}, {settings:?}\n{steps:#?}\n{error}");
         }
     }
+}
+
+/// The scripts are worth something only if they get everywhere.
+#[test]
+fn scripts_come_upon_every_outcome() {
+    let mut seen = Seen::new();
+    for seed in 0..150 {
+        let mut rng = Rng::new(seed);
+        let settings = settings(&mut rng);
+        seen.extend(run(settings, seed, &script(&mut rng, 250)).expect("the trees agree"));
+    }
+    let create = [0, -5, -6, -8, -101, -102, -108, -110, -114, -125];
+    let expected: [(Op, &[i32]); 22] = [
+        (Op::Create, &create[..]),
+        (Op::Create2, &create[..]),
+        (Op::CreateContainer, &create[..]),
+        (Op::CreateTtl, &create[..]),
+        (Op::Delete, &[0, -5, -8, -101, -102, -103, -111]),
+        (Op::SetData, &[0, -8, -101, -102, -103, -125]),
+        (Op::SetAcl, &[0, -5, -8, -101, -102, -103, -114]),
+        (Op::Exists, &[0, -5, -8, -101, -102]),
+        (Op::GetData, &[0, -5, -101, -102]),
+        (Op::GetChildren, &[0, -5, -101, -102]),
+        (Op::GetChildren2, &[0, -5, -101, -102]),
+        (Op::GetAcl, &[0, -5, -101, -102]),
+        (Op::Sync, &[0]),
+        (Op::GetEphemerals, &[0]),
+        (Op::GetAllChildrenNumber, &[0, -5, -101, -102]),
+        (Op::CheckWatches, &[0, -5, -121]),
+        (Op::RemoveWatches, &[0, -5, -121]),
+        (Op::AddWatch, &[0, -5]),
+        (Op::SetWatches, &[0, -5]),
+        (Op::SetWatches2, &[0, -5]),
+        (Op::Multi, &[0, -2, -5, -6, -8, -101, -102, -103, -108, -110, -111, -114, -125]),
+        (Op::MultiRead, &[0, -5, -101, -102]),
+    ];
+    let missing: Vec<(Op, i32)> = expected
+        .into_iter()
+        .flat_map(|(op, errors)| errors.iter().map(move |&error| (op, error)))
+        .filter(|outcome| !seen.contains(outcome))
+        .collect();
+    assert_eq!(missing, []);
 }

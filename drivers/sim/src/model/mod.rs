@@ -121,7 +121,7 @@ impl Model {
             ("/zookeeper/config", 1, -1),
         ] {
             let acl = vec![(perms, "world".to_owned(), "anyone".to_owned())];
-            let mut node = model.node(None, acl, Kind::Persistent);
+            let mut node = model.node(Some(Vec::new()), acl, Kind::Persistent);
             node.aversion = aversion;
             model.nodes.insert(path.to_owned(), node);
         }

@@ -227,7 +227,7 @@ fn in_multi(part: &Operation) -> Option<Operation> {
     }
     if let Operation::Create { op, acl, flags, .. } = &mut part {
         match (*op, *flags) {
-            (Op::CreateTtl, 0..=4) => *op = Op::Create,
+            (Op::CreateTtl, 0..=3) => *op = Op::Create,
             (Op::CreateTtl, 5 | 6) | (_, 0..=3) => {}
             (_, 4) => *op = Op::CreateContainer,
             _ => return None,
