@@ -1,7 +1,11 @@
 //! Buffers shared by all connections: an idle connection owns none.
 
-/// The capacity a pooled buffer starts with, in bytes.
+/// The capacity of a pooled buffer, in bytes.
 pub(super) const BUFFER_LENGTH: usize = 16 * 1024;
+
+/// What a buffer starts with when all pooled ones are in use, in bytes: many connections with
+/// little to say must not cost a whole buffer each.
+const EXTRA_LENGTH: usize = 1024;
 
 /// Buffers kept for reuse, at most.
 const KEPT: usize = 64;
@@ -13,17 +17,17 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// An empty buffer of at least [`BUFFER_LENGTH`] bytes.
+    /// An empty buffer; it may grow.
     pub(super) fn take(&mut self) -> Vec<u8> {
-        self.free.pop().unwrap_or_else(|| Vec::with_capacity(BUFFER_LENGTH))
+        self.free.pop().unwrap_or_else(|| Vec::with_capacity(EXTRA_LENGTH))
     }
 
-    /// Gives a buffer back. One that has grown large is freed.
+    /// Gives a buffer back. It is freed if it has grown large, or enough are there.
     pub(super) fn give(&mut self, mut buffer: Vec<u8>) {
-        if self.free.len() < KEPT
-            && (BUFFER_LENGTH..=4 * BUFFER_LENGTH).contains(&buffer.capacity())
+        if self.free.len() < KEPT && (EXTRA_LENGTH..=4 * BUFFER_LENGTH).contains(&buffer.capacity())
         {
             buffer.clear();
+            buffer.reserve_exact(BUFFER_LENGTH);
             self.free.push(buffer);
         }
     }

@@ -68,7 +68,8 @@ impl Default for Containers {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct About {
-    /// The version with what follows it, as `srvr`, `stat`, `mntr` and `envi` print it.
+    /// The version as `srvr`, `stat`, `mntr` and `envi` print it: that of the Apache ZooKeeper whose
+    /// behaviour this is, which is what clients look at, and then this crate's.
     pub version: Box<str>,
     /// Where clients connect; the first one's port is `conf`'s.
     pub client_addresses: Vec<SocketAddr>,
@@ -82,14 +83,7 @@ pub struct About {
 
 impl Default for About {
     fn default() -> Self {
-        let version = concat!(
-            env!("CARGO_PKG_VERSION_MAJOR"),
-            ".",
-            env!("CARGO_PKG_VERSION_MINOR"),
-            ".",
-            env!("CARGO_PKG_VERSION_PATCH"),
-            "-zk"
-        );
+        let version = concat!("3.10.0-zk.", env!("CARGO_PKG_VERSION"));
         Self {
             version: version.into(),
             client_addresses: Vec::new(),

@@ -5,9 +5,12 @@
 
 pub mod corpus;
 mod records;
+mod server;
 mod stream;
+mod world;
 
 pub use records::{request_decode, response_decode, txn_decode};
+pub use server::server;
 pub use stream::{frames, handshake};
 
 /// A target's body.
@@ -20,4 +23,5 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("txn_decode", txn_decode),
     ("handshake", handshake),
     ("frames", frames),
+    ("server", server),
 ];
