@@ -164,6 +164,12 @@ impl Sink for Measure {
 pub struct Text<'a>(&'a [u8]);
 
 impl<'a> Text<'a> {
+    /// Text known beforehand.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Text<'static> {
+        Text(text.as_bytes())
+    }
+
     /// The raw bytes.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {

@@ -17,6 +17,15 @@ macro_rules! ops {
             /// Every operation, in the order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
+
+            /// Its place in [`Op::ALL`].
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+
             /// The operation with this number, if there is one.
             #[must_use]
             pub const fn from_code(code: i32) -> Option<Self> {

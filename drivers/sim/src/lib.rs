@@ -1,1 +1,5 @@
 //! ZooKeeper's state machines in a deterministic, virtual world.
+
+pub mod fuzz;
+pub mod generate;
+pub mod replay;

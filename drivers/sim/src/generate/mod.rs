@@ -1,0 +1,5 @@
+//! Arbitrary input, made from a seed.
+
+pub mod requests;
+pub mod values;
+pub mod wire;
