@@ -70,7 +70,9 @@ impl Endpoint {
     /// Reads the first frame, once it is whole.
     pub(super) fn progress_handshake(&mut self, conn: ConnId) {
         let Some(connection) = self.table.get_mut(conn) else { return };
-        let Some(first) = connection.inbox.first_four() else { return };
+        let Some(first) = connection.inbox.first_four() else {
+            return connection.inbox.settle(&mut self.pool);
+        };
         if let Some(command) = Command::from_bytes(first) {
             connection.inbox.consume(LENGTH_BYTES, &mut self.pool);
             self.begin_command(conn, command);
@@ -79,7 +81,7 @@ impl Endpoint {
         let max = self.config.first_frame_length_max.min(self.config.frame_length_max);
         let frame = match connection.inbox.frame(max) {
             Ok(Some(frame)) => frame,
-            Ok(None) => return,
+            Ok(None) => return connection.inbox.settle(&mut self.pool),
             Err(error) => return self.close_now(conn, error.into()),
         };
         let length = LENGTH_BYTES + frame.len();

@@ -1,0 +1,31 @@
+//! What happens where a foreign program is not installed.
+
+use std::env;
+use std::io::{self, Write as _};
+
+/// Returns what was found. Where nothing was, a run under `CI=true` fails, because a peer test
+/// that silently does nothing proves nothing; elsewhere the test says so and passes.
+///
+/// # Panics
+///
+/// In CI, if `found` is `None`.
+#[must_use]
+pub fn need<T>(what: &str, found: Option<T>) -> Option<T> {
+    if found.is_none() {
+        assert!(!in_ci(), "CI=true, but there is no {what}");
+        skipped(what);
+    }
+    found
+}
+
+/// Whether the environment says `CI=true`.
+#[must_use]
+pub fn in_ci() -> bool {
+    env::var("CI").is_ok_and(|value| value == "true")
+}
+
+/// Prints the line by which a skipped test is recognised. It goes past the test harness, which
+/// would swallow the output of a test that passes.
+pub fn skipped(what: &str) {
+    let _ = writeln!(io::stderr(), "skipped: no {what}");
+}
