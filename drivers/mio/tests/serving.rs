@@ -203,7 +203,8 @@ fn a_flood_starves_nobody() {
                 while !is_over.load(Ordering::Relaxed) {
                     flood.send(&requests);
                 }
-                flood.stream.shutdown(Shutdown::Write).expect("a socket");
+                // Nobody waits for what it has asked.
+                flood.stream.shutdown(Shutdown::Both).expect("a socket");
             });
             scope.spawn(move || drain(&mut replies));
         }
