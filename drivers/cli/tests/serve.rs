@@ -247,7 +247,7 @@ fn a_second_signal_ends_it_at_once() {
         deaf.write_all(&get_data_frame("/large")).expect("it reads");
     }
     deaf.read_exact(&mut [0; 1_000]).expect("it answers");
-    // Every answer to another client is a turn more, in which the rest fills what buffers there are.
+    // Every answer to another client is a turn more, in which the rest fills all buffers.
     let ping = framed(RequestHeader { xid: Xid::PING, op: Op::Ping.code() }.to_vec());
     for _ in 0..200 {
         idle.write_all(&ping).expect("it reads");

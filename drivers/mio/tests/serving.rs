@@ -62,15 +62,13 @@ fn the_end_may_come_with_the_last_bytes() {
     command.send(b"srvr");
     command.stream.shutdown(Shutdown::Write).expect("a socket");
 
-    thread::scope(|scope| {
-        let handle = server.handle();
-        let running = scope.spawn(|| server.run());
-        first.wait_for_end();
-        assert!(command.rest().starts_with(b"Zookeeper version: "));
-        wait_for_connections(address, 0);
-        handle.shutdown();
-        running.join().expect("no panic").expect("a server that was well");
-    });
+    let handle = server.handle();
+    let running = thread::spawn(|| server.run());
+    first.wait_for_end();
+    assert!(command.rest().starts_with(b"Zookeeper version: "));
+    wait_for_connections(address, 0);
+    handle.shutdown();
+    running.join().expect("no panic").expect("a server that was well");
 }
 
 #[test]
@@ -101,20 +99,17 @@ fn reads_may_fill_the_buffer_exactly() {
     ended.send(&stream);
     ended.stream.shutdown(Shutdown::Write).expect("a socket");
 
-    thread::scope(|scope| {
-        let handle = server.handle();
-        let address = server.local_addr();
-        let running = scope.spawn(|| server.run());
-        assert!(open.connected().0 > 0);
-        for _ in 0..=pings {
-            open.frame();
-        }
-        open.ping();
-        ended.wait_for_end();
-        wait_for_connections(address, 1);
-        handle.shutdown();
-        running.join().expect("no panic").expect("a server that was well");
-    });
+    let (handle, address) = (server.handle(), server.local_addr());
+    let running = thread::spawn(|| server.run());
+    assert!(open.connected().0 > 0);
+    for _ in 0..=pings {
+        open.frame();
+    }
+    open.ping();
+    ended.wait_for_end();
+    wait_for_connections(address, 1);
+    handle.shutdown();
+    running.join().expect("no panic").expect("a server that was well");
 }
 
 /// A handshake, so many pings, and one request that fills up.
@@ -208,7 +203,8 @@ fn a_flood_starves_nobody() {
                 while !is_over.load(Ordering::Relaxed) {
                     flood.send(&requests);
                 }
-                flood.stream.shutdown(Shutdown::Write).expect("a socket");
+                // Nobody waits for what it has asked.
+                flood.stream.shutdown(Shutdown::Both).expect("a socket");
             });
             scope.spawn(move || drain(&mut replies));
         }

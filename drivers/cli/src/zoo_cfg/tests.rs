@@ -199,7 +199,7 @@ fn every_other_key_is_named_with_a_reason() {
         "autopurge.snapRetainCount=3",
         "autopurge.purgeInterval=1",
         "standaloneEnabled=false",
-        "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
+        "metricsProvider.className=org.example.MetricsProvider",
         "metricsProvider.httpPort=7000",
         "initLimit=10",
         "syncLimit=5",
