@@ -25,6 +25,7 @@ mod deadline;
 mod group;
 mod need;
 mod options;
+pub mod oracle;
 mod ports;
 mod program;
 mod server;
