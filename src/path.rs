@@ -71,13 +71,6 @@ pub(crate) fn split(path: &str) -> Option<(&str, &str)> {
     path.rsplit_once('/')
 }
 
-/// Whether `path` is `ancestor` or lies below it; both without a trailing slash, `/` is the root.
-#[must_use]
-pub(crate) fn is_below_or_same(path: &str, ancestor: &str) -> bool {
-    let ancestor = ancestor.strip_suffix('/').unwrap_or(ancestor);
-    path.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 fn is_legal(character: char) -> bool {
     !matches!(u32::from(character),
         0x00..=0x1f | 0x7f..=0x9f | 0xd800..=0xf8ff | 0xfff0..)
@@ -118,12 +111,5 @@ mod tests {
         assert_eq!(split("/a/b"), Some(("/a", "b")));
         assert_eq!(split("/"), None);
         assert_eq!(split("a"), None);
-    }
-
-    #[test]
-    fn below_respects_component_boundaries() {
-        assert!(is_below_or_same("/a/b", "/a") && is_below_or_same("/a", "/a"));
-        assert!(is_below_or_same("/a", "/") && is_below_or_same("/a/b", "/"));
-        assert!(!is_below_or_same("/ab", "/a") && !is_below_or_same("/", "/a"));
     }
 }

@@ -224,7 +224,7 @@ fn whole_requests_are_served_although_the_peer_has_gone() {
         world.input_undrained(conn, &input.concat());
         world.eof(conn, cause);
         assert_eq!(world.served, [(conn, 1), (conn, 2), (conn, 3)]);
-        assert_eq!(world.sessions[&session], false);
+        assert!(!world.sessions[&session]);
         assert_eq!(world.reason(conn), Some(&CloseReason::SessionClosed));
         assert_eq!(world.take_output(conn).is_empty(), cause == Disconnect::Reset);
     }

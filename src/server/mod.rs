@@ -1,1 +1,304 @@
-//! A whole standalone server: endpoint, tree and the write-ahead gate in one machine.
+//! A whole standalone ZooKeeper server in one machine: endpoint, tree and write-ahead gate.
+//!
+//! The way of a request: [`Server::handle_input`] gives bytes to the endpoint, which frames them.
+//! [`Server::poll_action`] serves what waits, round robin over connections: `pipeline.rs` decides
+//! with the tree and answers through the endpoint; `gate.rs` holds back what is not durable yet.
+//! Replies of one turn coalesce before the driver is told to transmit.
+//!
+//! Behaviour: `org.apache.zookeeper.server.ZooKeeperServer`.
+
+mod clock;
+mod commands;
+mod config;
+mod containers;
+mod digests;
+mod event;
+mod faults;
+mod gate;
+mod metrics;
+mod pipeline;
+mod recovered;
+mod sessions;
+
+use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
+
+pub use config::{About, Config, Containers, Durability, Environment};
+pub use event::{Action, Event, Failure};
+pub use recovered::Recovered;
+
+use self::{
+    clock::WallClock, containers::Cleaner, digests::Digests, gate::Gate, sessions::SessionIds,
+};
+use crate::{
+    Disconnect, Transmit,
+    endpoint::{self, AcceptError, Endpoint},
+    ids::{ConnId, Ticket, Zxid},
+    rng::Rng,
+    storage::{Lane, StorageError},
+    time::Instant,
+    tree::{Fired, Tree},
+};
+
+/// A whole standalone ZooKeeper server.
+///
+/// It never blocks, never reads a clock and never fails because of what a peer sends. The contract
+/// in the [crate documentation](crate) says how to drive it.
+#[derive(Debug)]
+pub struct Server {
+    config: Arc<Config>,
+    /// The newest time seen.
+    now: Instant,
+    clock: WallClock,
+    endpoint: Endpoint,
+    tree: Tree,
+    gate: Gate,
+    session_ids: SessionIds,
+    /// The newest applied end of a session: what an "expired" answer waits for.
+    newest_close: Zxid,
+    cleaner: Cleaner,
+    digests: Digests,
+    /// The events of the change in hand; kept for its memory.
+    fired: Fired,
+    /// Whether watches of closed connections are still to be forgotten.
+    forgetting: bool,
+    environment: Environment,
+    started: Instant,
+    events: VecDeque<Event>,
+    /// Set once, and then for good.
+    failure: Option<Failure>,
+}
+
+impl Server {
+    /// A server over what was recovered. Equal seeds and inputs give equal outputs.
+    ///
+    /// Give it the wall clock and the environment before the first connection.
+    #[must_use]
+    pub fn new(config: Arc<Config>, now: Instant, seed: u64, recovered: Recovered) -> Self {
+        let mut rng = Rng::new(seed);
+        let endpoint_config = Arc::new(config.endpoint.clone());
+        let mut endpoint = Endpoint::new(endpoint_config, now, rng.next_u64());
+        let Recovered { tree, newest_ms } = recovered;
+        let tree = tree.unwrap_or_else(|| Tree::new(config.tree.clone(), &mut rng));
+        for (session, view) in tree.sessions().iter() {
+            let timeout_ms = u64::try_from(view.timeout_ms).unwrap_or(0);
+            endpoint.track_session(now, session, Duration::from_millis(timeout_ms));
+        }
+        let applied = tree.last_zxid();
+        endpoint.release(now, applied);
+        Self {
+            now,
+            clock: WallClock::default(),
+            endpoint,
+            gate: Gate::new(config.durability, applied),
+            tree,
+            session_ids: SessionIds::new(newest_ms),
+            newest_close: Zxid::ZERO,
+            cleaner: Cleaner::new(now, &config.containers),
+            digests: Digests::default(),
+            fired: Fired::default(),
+            forgetting: false,
+            environment: Environment::default(),
+            started: now,
+            events: VecDeque::new(),
+            failure: None,
+            config,
+        }
+    }
+
+    /// A connection from `peer` was accepted.
+    ///
+    /// # Errors
+    ///
+    /// Why it must be dropped at once; nothing was allocated for it.
+    pub fn handle_accept(&mut self, now: Instant, peer: SocketAddr) -> Result<ConnId, AcceptError> {
+        self.advance(now);
+        self.endpoint.handle_accept(self.now, peer)
+    }
+
+    /// Bytes came. They are kept even while [`Server::wants_read`] is false.
+    pub fn handle_input(&mut self, now: Instant, conn: ConnId, bytes: &[u8]) {
+        self.advance(now);
+        self.endpoint.handle_input(self.now, conn, bytes);
+    }
+
+    /// No more bytes will come. Whole requests that came before are still served.
+    pub fn handle_eof(&mut self, now: Instant, conn: ConnId, cause: Disconnect) {
+        self.advance(now);
+        self.endpoint.handle_eof(self.now, conn, cause);
+    }
+
+    /// Time has passed. Harmless when early, late or repeated.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        self.endpoint.handle_timeout(self.now);
+        if self.failure.is_none() {
+            self.handle_endpoint_events();
+            self.clean_containers();
+        }
+    }
+
+    /// The wall clock says `unix_ms`: at the start, once a second, and after a jump. Transactions
+    /// and the time to live of znodes go by it, sessions never do.
+    pub fn handle_wall_clock(&mut self, now: Instant, unix_ms: i64) {
+        self.advance(now);
+        self.clock.set(self.now, unix_ms);
+        self.endpoint.handle_wall_clock(self.now, unix_ms);
+    }
+
+    /// What the host says about itself, for commands.
+    pub fn handle_environment(&mut self, now: Instant, environment: Environment) {
+        self.advance(now);
+        self.environment = environment;
+    }
+
+    /// Every operation of `lane` up to `ticket` is done.
+    pub fn handle_stored(&mut self, now: Instant, lane: Lane, ticket: Ticket) {
+        self.advance(now);
+        if lane == Lane::Log && self.failure.is_none() && self.gate.stored(ticket) {
+            self.endpoint.release(self.now, self.gate.durable());
+        }
+    }
+
+    /// An operation failed. In the log lane that ends the server: [`Event::Failed`].
+    pub fn handle_storage_error(
+        &mut self,
+        now: Instant,
+        lane: Lane,
+        _ticket: Ticket,
+        error: StorageError,
+    ) {
+        self.advance(now);
+        if lane == Lane::Log {
+            self.fail(Failure::Storage(error));
+        }
+    }
+
+    /// Closes one connection once what was promised to it is written.
+    pub fn disconnect(&mut self, now: Instant, conn: ConnId) {
+        self.advance(now);
+        self.endpoint.disconnect(self.now, conn);
+    }
+
+    /// Closes all connections once what was promised to them is written, and takes no new ones.
+    /// Sessions live on. [`Server::is_drained`] says when it is done.
+    pub fn shutdown(&mut self, now: Instant) {
+        self.advance(now);
+        self.endpoint.shutdown(self.now);
+    }
+
+    /// What happened, in order.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.handle_endpoint_events();
+        self.events.pop_front()
+    }
+
+    /// What to do next. Serves the requests that wait, a bounded number per call.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        loop {
+            let more = self.pump();
+            if let Some(action) = self.endpoint.poll_action() {
+                return Some(match action {
+                    endpoint::Action::Transmit(conn) => Action::Transmit(conn),
+                    endpoint::Action::Read(conn) => Action::Read(conn),
+                    endpoint::Action::Close(conn) => Action::Close(conn),
+                });
+            }
+            if self.failure.is_none()
+                && let Some((ticket, op)) = self.gate.poll()
+            {
+                return Some(Action::Store { lane: Lane::Log, ticket, op });
+            }
+            // Requests that were served without a word to the driver: their replies are held back.
+            if !more {
+                return None;
+            }
+        }
+    }
+
+    /// The bytes that may be written to `conn` now.
+    pub fn poll_transmit(&mut self, conn: ConnId) -> Option<Transmit<'_>> {
+        self.endpoint.poll_transmit(conn)
+    }
+
+    /// When [`Server::handle_timeout`] is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline().map(|(at, _)| at)
+    }
+
+    /// The name of the deadline that [`Server::poll_timeout`] reports.
+    #[must_use]
+    pub fn timeout_reason(&self) -> Option<&'static str> {
+        self.deadline().map(|(_, reason)| reason)
+    }
+
+    /// Whether the driver should read from `conn`.
+    #[must_use]
+    pub fn wants_read(&self, conn: ConnId) -> bool {
+        self.endpoint.wants_read(conn)
+    }
+
+    /// Connections that are open or closing.
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
+        self.endpoint.connection_count()
+    }
+
+    /// Whether nothing is left to do after [`Server::shutdown`].
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.endpoint.is_drained()
+    }
+
+    /// The counters.
+    #[must_use]
+    pub const fn stats(&self) -> &endpoint::Stats {
+        self.endpoint.stats()
+    }
+
+    /// The znodes and sessions, to look at.
+    #[must_use]
+    pub const fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The newest transaction in memory.
+    #[must_use]
+    pub const fn applied(&self) -> Zxid {
+        self.gate.applied()
+    }
+
+    /// The newest transaction on stable storage; in memory, the newest one.
+    #[must_use]
+    pub const fn durable(&self) -> Zxid {
+        self.gate.durable()
+    }
+
+    /// Checks everything that must always hold: for tests, fuzzing and simulation.
+    ///
+    /// # Panics
+    ///
+    /// When it does not hold, which is a bug in this crate.
+    pub fn check_invariants(&self) {
+        self.endpoint.check_invariants();
+        self.tree.check_invariants();
+        self.gate.check_invariants();
+        if self.failure.is_none() {
+            assert_eq!(self.tree.last_zxid(), self.gate.applied());
+        }
+    }
+
+    fn deadline(&self) -> Option<(Instant, &'static str)> {
+        let endpoint = self.endpoint.poll_timeout().zip(self.endpoint.timeout_reason());
+        if self.failure.is_some() {
+            return endpoint;
+        }
+        let cleaner = (self.cleaner.timeout(), "containers");
+        Some(endpoint.map_or(cleaner, |endpoint| endpoint.min(cleaner)))
+    }
+
+    /// Time never goes back.
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+}

@@ -5,22 +5,12 @@ use std::{fmt, marker::PhantomData};
 use super::codec::{Decode, DecodeError, Encode, Reader, Sink, length};
 
 /// Elements that live elsewhere and can be had by index: a znode's children, a multi's results.
-pub trait ListSource<T> {
+pub trait ListSource<'a, T> {
     /// How many there are.
     fn count(&self) -> usize;
 
     /// The element at `index`, which is below [`ListSource::count`].
-    fn element(&self, index: usize) -> T;
-}
-
-impl<T: Copy> ListSource<T> for [T] {
-    fn count(&self) -> usize {
-        self.len()
-    }
-
-    fn element(&self, index: usize) -> T {
-        self[index]
-    }
+    fn element(&'a self, index: usize) -> T;
 }
 
 /// A jute vector. One read from a frame was checked when it was decoded, so iterating cannot fail.
@@ -29,7 +19,7 @@ pub struct List<'a, T>(Inner<'a, T>);
 enum Inner<'a, T> {
     Wire { bytes: &'a [u8], count: usize, element: PhantomData<fn() -> T> },
     Slice(&'a [T]),
-    Source(&'a dyn ListSource<T>),
+    Source(&'a dyn ListSource<'a, T>),
 }
 
 impl<'a, T: Copy> List<'a, T> {
@@ -41,7 +31,7 @@ impl<'a, T: Copy> List<'a, T> {
 
     /// A list of elements that live elsewhere.
     #[must_use]
-    pub const fn from_source(source: &'a dyn ListSource<T>) -> Self {
+    pub const fn from_source(source: &'a dyn ListSource<'a, T>) -> Self {
         Self(Inner::Source(source))
     }
 

@@ -321,13 +321,13 @@ pub struct MultiResults<'a>(Results<'a>);
 #[derive(Clone, Copy)]
 enum Results<'a> {
     Wire(&'a [u8]),
-    Source { source: &'a dyn ListSource<MultiResult<'a>>, next: usize },
+    Source { source: &'a dyn ListSource<'a, MultiResult<'a>>, next: usize },
 }
 
 impl<'a> MultiResults<'a> {
     /// Results that live elsewhere.
     #[must_use]
-    pub const fn new(source: &'a dyn ListSource<MultiResult<'a>>) -> Self {
+    pub const fn new(source: &'a dyn ListSource<'a, MultiResult<'a>>) -> Self {
         Self(Results::Source { source, next: 0 })
     }
 

@@ -1,1 +1,6 @@
 //! ZooKeeper's state machines in a deterministic, virtual world.
+
+pub mod fuzz;
+pub mod generate;
+pub mod model;
+pub mod replay;

@@ -1,0 +1,47 @@
+//! What happens, for the log. Never a password, never data.
+
+use std::net::SocketAddr;
+
+use tracing::{debug, error, info};
+use zookeeper_core::{endpoint::CloseReason, server::Event};
+
+/// Logs one event; `peer` is the connection's, while it is known.
+pub(crate) fn event(event: &Event, peer: Option<SocketAddr>) {
+    let peer = peer.map(tracing::field::display);
+    match event {
+        Event::SessionCreated { session, timeout, .. } => {
+            info!(%session, ?timeout, peer, "session created");
+        }
+        Event::SessionResumed { session, timeout, .. } => {
+            info!(%session, ?timeout, peer, "session resumed");
+        }
+        Event::SessionRefused { session, .. } => {
+            info!(%session, peer, "session refused: expired, or not the client's own");
+        }
+        Event::SessionExpired { session } => info!(%session, "session expired"),
+        Event::SessionClosed { session } => info!(%session, "session closed"),
+        Event::ConnectionClosed { session, reason, .. } => {
+            let session = session.map(tracing::field::display);
+            if is_ordinary(reason) {
+                debug!(session, peer, %reason, "connection closed");
+            } else {
+                info!(session, peer, %reason, "connection closed");
+            }
+        }
+        Event::Failed(failure) => error!(%failure, "server failed"),
+        // Events are added as the server grows.
+        other => debug!(event = ?other),
+    }
+}
+
+/// Whether clients that behave end this way.
+const fn is_ordinary(reason: &CloseReason) -> bool {
+    matches!(
+        reason,
+        CloseReason::Peer(_)
+            | CloseReason::SessionClosed
+            | CloseReason::SessionMoved
+            | CloseReason::CommandAnswered
+            | CloseReason::Shutdown
+    )
+}

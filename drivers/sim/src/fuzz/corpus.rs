@@ -1,0 +1,158 @@
+//! Where fuzzing starts from: valid frames of every operation.
+//!
+//! The committed corpus is made of these and of inputs that once were findings.
+
+use zookeeper_core::{
+    Rng, SessionId, Zxid,
+    wire::{
+        Blob, Command, ConnectRequest, Encode, ErrorCode, Op, ReplyHeader, RequestHeader,
+        TxnHeader, Xid,
+    },
+};
+
+use super::{
+    server::{Kind, Operation},
+    stream::frame,
+};
+use crate::generate::wire::{Records, txn_header, with_records};
+
+/// One input: the target it is for, its name, its bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seed {
+    /// The target.
+    pub target: &'static str,
+    /// A name within the target.
+    pub name: String,
+    /// The input.
+    pub bytes: Vec<u8>,
+}
+
+/// All inputs to start from. They are the same every time.
+#[must_use]
+pub fn seeds() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    for &op in Op::ALL {
+        let header = RequestHeader { xid: Xid(1), op: op.code() };
+        if let Some(record) = small(|records, rng| Some(records.request(rng, op)?.to_vec())) {
+            let bytes = [header.to_vec(), record].concat();
+            let framed = [&[3][..], &frame(&bytes)].concat();
+            seeds.push(Seed { target: "frames", name: op.name().into(), bytes: framed });
+            seeds.push(Seed { target: "request_decode", name: op.name().into(), bytes });
+        }
+        if let Some(record) = small(|records, rng| Some(records.response(rng, op)?.to_vec())) {
+            let header = ReplyHeader { xid: Xid(1), zxid: Zxid(2), error: ErrorCode::OK };
+            let bytes = [op.code().to_vec(), header.to_vec(), record].concat();
+            seeds.push(Seed { target: "response_decode", name: op.name().into(), bytes });
+        }
+        if let Some(bytes) = small(|records, rng| {
+            let txn = records.txn(rng, op)?;
+            let mut bytes = Vec::with_capacity(TxnHeader::LENGTH);
+            txn_header(rng).encode(op, &mut bytes);
+            txn.encode_body(&mut bytes);
+            Some(bytes)
+        }) {
+            seeds.push(Seed { target: "txn_decode", name: op.name().into(), bytes });
+        }
+    }
+    seeds.extend(handshakes());
+    seeds.extend(servers());
+    seeds
+}
+
+fn handshakes() -> impl Iterator<Item = Seed> {
+    let request = ConnectRequest {
+        protocol_version: 0,
+        last_zxid_seen: Zxid::ZERO,
+        timeout_ms: 10_000,
+        session: SessionId::NONE,
+        password: Some(Blob::Slice(&[0; 16])),
+        read_only: Some(false),
+    };
+    let ping = frame(&RequestHeader { xid: Xid::PING, op: Op::Ping.code() }.to_vec());
+    let sessions = [("expired", 4), ("ahead", 5), ("busy", 6), ("resumed", 7)];
+    let resumed = sessions.map(|(name, session)| {
+        (name, ConnectRequest { session: SessionId(session), ..request }.to_vec())
+    });
+    let fresh = [
+        ("new", request.to_vec()),
+        ("legacy", ConnectRequest { read_only: None, ..request }.to_vec()),
+        ("without_password", ConnectRequest { password: None, ..request }.to_vec()),
+    ];
+    let requests = fresh
+        .into_iter()
+        .chain(resumed)
+        .map(move |(name, body)| (name.into(), [&[5][..], &frame(&body), &ping].concat()));
+    let commands = Command::ALL
+        .iter()
+        .map(|command| (file_name(*command), [&[5][..], &command.to_bytes(), &[0; 8]].concat()));
+    requests.chain(commands).map(|(name, bytes)| Seed { target: "handshake", name, bytes })
+}
+
+/// Settings and operations for a whole server.
+fn servers() -> impl Iterator<Item = Seed> {
+    const NEW: u8 = u8::MAX;
+    let accept = Kind::Accept { address: 1 };
+    let connect = |client, session| Kind::Connect { client, session, is_wrong: false };
+    let request = |client, op, seed| Kind::Request { client, op, seed, edit: None };
+    let all = |client| (0..=u8::MAX).step_by(7).map(move |code| request(client, code, code));
+    let start = [accept.clone(), connect(0, NEW)];
+    // Every operation after some creates, with and without a log.
+    let operations = (0..Op::ALL.len()).map(|index| {
+        let code = u8::try_from(index).unwrap_or(0);
+        let creates = (0..6).map(|seed| request(0, 0, seed));
+        let requests = (10..14).map(move |seed| request(0, code, seed));
+        let kinds: Vec<_> = start.iter().cloned().chain(creates).chain(requests).collect();
+        (Op::ALL[index].name().to_owned(), 0x30, kinds)
+    });
+    let logged = |kinds: &[Kind]| -> Vec<Kind> {
+        let store = Kind::Store { lane: 0, count: 3 };
+        kinds.iter().flat_map(|kind| [kind.clone(), store.clone()]).collect()
+    };
+    let everything: Vec<_> = start.iter().cloned().chain(all(0)).collect();
+    let two = [accept.clone(), accept.clone(), connect(0, NEW), connect(1, NEW)];
+    let watched: Vec<_> =
+        two.iter().cloned().chain(all(0).zip(all(1)).flat_map(|(one, two)| [one, two])).collect();
+    let blocked = [Kind::Window { client: 0, size: 100 }];
+    let blocked: Vec<_> = start.iter().chain(&blocked).cloned().chain(all(0)).collect();
+    let sleep = Kind::Sleep { units: 100 };
+    let lost = [Kind::End { client: 0, cause: 1 }, accept.clone()];
+    let back = |last| start.iter().chain(&lost).cloned().chain([connect(1, 0), last]).collect();
+    let command = |command| Kind::Command { client: 0, command };
+    let stories = [
+        ("everything", 0x30, everything.clone()),
+        ("logged", 0x31, logged(&everything)),
+        ("store_fails", 0x31, [&everything[..], &[Kind::StoreFails { lane: 0 }]].concat()),
+        ("watched", 0x30, watched),
+        ("limits", 0x3a, blocked),
+        ("authenticated", 0x34, everything),
+        ("resumed", 0x31, back(sleep.clone())),
+        ("expired", 0x30, [&start[..], &[sleep]].concat()),
+        ("shut_down", 0x30, [&start[..], &[Kind::Shutdown]].concat()),
+        ("disconnected", 0x30, [&start[..], &[Kind::Disconnect { client: 0 }]].concat()),
+    ];
+    let stories = stories.into_iter().map(|(name, settings, kinds)| (name.into(), settings, kinds));
+    let commands = Command::ALL
+        .iter()
+        .zip(0..)
+        .map(move |(word, code)| (file_name(*word), 0x30, vec![accept.clone(), command(code)]));
+    let operations: Vec<_> = operations.collect();
+    operations.into_iter().chain(stories).chain(commands).map(|(name, settings, kinds)| {
+        let mut bytes = vec![settings];
+        for kind in kinds {
+            Operation { is_batched: false, kind }.write(&mut bytes);
+        }
+        Seed { target: "server", name, bytes }
+    })
+}
+
+fn file_name(command: Command) -> String {
+    command.name().replace(' ', "_")
+}
+
+/// The first arbitrary record that is neither trivial nor long.
+fn small(record: impl for<'a> Fn(&'a Records<'a>, &mut Rng) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    let candidates = (0..200).map(|seed| with_records(seed, &record));
+    let candidates: Vec<Vec<u8>> = candidates.collect::<Option<_>>()?;
+    let distance = |bytes: &&Vec<u8>| bytes.len().abs_diff(48);
+    candidates.iter().min_by_key(distance).cloned()
+}

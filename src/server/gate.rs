@@ -1,0 +1,182 @@
+//! The write-ahead gate: what is applied, what is durable, and the groups on their way.
+//!
+//! Everything a client is told carries a `hold` zxid and leaves once `durable` has reached it. In
+//! memory that is at once. Otherwise the transactions applied between two drains form one commit
+//! group, sealed when the driver asks what to do:
+//!
+//! ```text
+//!   durable ≤ … groups in flight … ≤ sealed ≤ … open group … ≤ applied
+//! ```
+//!
+//! While the limit of groups in flight is reached the open group grows instead: group size follows
+//! load.
+//!
+//! Behaviour: `org.apache.zookeeper.server.SyncRequestProcessor`.
+
+use std::{collections::VecDeque, mem};
+
+use super::config::Durability;
+use crate::{
+    ids::{Ticket, Zxid},
+    storage::{FileOp, LogWriter, encode_record},
+    wire::{Txn, TxnHeader},
+};
+
+#[derive(Debug)]
+pub(super) struct Gate {
+    applied: Zxid,
+    durable: Zxid,
+    log: Option<Groups>,
+}
+
+#[derive(Debug)]
+struct Groups {
+    writer: LogWriter,
+    /// Records of the open group, encoded; its first zxid, while there is one.
+    open: Vec<u8>,
+    open_first: Option<Zxid>,
+    /// Sealed groups: the ticket that stores each, and its last zxid.
+    in_flight: VecDeque<(Ticket, Zxid)>,
+    in_flight_max: usize,
+}
+
+impl Gate {
+    /// A gate behind which everything up to `recovered` is durable.
+    pub(super) fn new(durability: Durability, recovered: Zxid) -> Self {
+        let log = match durability {
+            Durability::InMemory => None,
+            Durability::Logged { groups_in_flight_max, reserve } => Some(Groups {
+                writer: LogWriter::new(reserve),
+                open: Vec::new(),
+                open_first: None,
+                in_flight: VecDeque::new(),
+                in_flight_max: groups_in_flight_max.max(1),
+            }),
+        };
+        Self { applied: recovered, durable: recovered, log }
+    }
+
+    /// Takes note of an applied transaction. `digest` is the tree's after it.
+    pub(super) fn record(&mut self, header: &TxnHeader, txn: &Txn<'_>, digest: Option<u64>) {
+        debug_assert_eq!(header.zxid, self.applied.next(), "zxids have no gaps");
+        self.applied = header.zxid;
+        match &mut self.log {
+            None => self.durable = header.zxid,
+            Some(groups) => {
+                groups.open_first.get_or_insert(header.zxid);
+                encode_record(&mut groups.open, header, txn, digest);
+            }
+        }
+    }
+
+    /// Everything up to `ticket` is stored. Returns whether `durable` moved.
+    pub(super) fn stored(&mut self, ticket: Ticket) -> bool {
+        let Some(groups) = &mut self.log else { return false };
+        let before = self.durable;
+        while let Some(&(last_ticket, last_zxid)) = groups.in_flight.front() {
+            if last_ticket > ticket {
+                break;
+            }
+            groups.in_flight.pop_front();
+            self.durable = last_zxid;
+        }
+        self.durable > before
+    }
+
+    /// The next operation for the log lane; seals the open group when it may go.
+    pub(super) fn poll(&mut self) -> Option<(Ticket, FileOp)> {
+        let groups = self.log.as_mut()?;
+        if let Some(first) = groups.open_first
+            && groups.in_flight.len() < groups.in_flight_max
+        {
+            groups.open_first = None;
+            let ticket = groups.writer.write(first, mem::take(&mut groups.open));
+            groups.in_flight.push_back((ticket, self.applied));
+        }
+        groups.writer.poll()
+    }
+
+    /// The newest transaction in memory.
+    pub(super) const fn applied(&self) -> Zxid {
+        self.applied
+    }
+
+    /// The newest transaction on stable storage.
+    pub(super) const fn durable(&self) -> Zxid {
+        self.durable
+    }
+
+    pub(super) fn check_invariants(&self) {
+        assert!(self.durable <= self.applied);
+        let Some(groups) = &self.log else {
+            assert_eq!(self.durable, self.applied, "in memory, applied is durable");
+            return;
+        };
+        assert!(groups.in_flight.len() <= groups.in_flight_max);
+        assert_eq!(groups.open_first.is_some(), !groups.open.is_empty());
+        let zxids = groups.in_flight.iter().map(|&(_, zxid)| zxid);
+        assert!(zxids.is_sorted(), "groups are sealed in order");
+        if groups.open.is_empty() && groups.in_flight.is_empty() {
+            assert_eq!(self.durable, self.applied, "nothing is on its way");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SessionId, wire::ErrorCode};
+
+    fn record(gate: &mut Gate, zxid: i64) {
+        let header = TxnHeader { session: SessionId(1), cxid: 1, zxid: Zxid(zxid), time_ms: 0 };
+        gate.record(&header, &Txn::Error(ErrorCode::NO_NODE), None);
+        gate.check_invariants();
+    }
+
+    fn drain(gate: &mut Gate) -> Vec<Ticket> {
+        let tickets = std::iter::from_fn(|| gate.poll()).map(|(ticket, _)| ticket).collect();
+        gate.check_invariants();
+        tickets
+    }
+
+    #[test]
+    fn in_memory_applied_is_durable() {
+        let mut gate = Gate::new(Durability::InMemory, Zxid(7));
+        record(&mut gate, 8);
+        assert_eq!(gate.durable(), Zxid(8));
+        assert_eq!(gate.poll(), None);
+    }
+
+    #[test]
+    fn groups_grow_while_the_limit_is_reached() {
+        let durability = Durability::Logged { groups_in_flight_max: 2, reserve: 0 };
+        let mut gate = Gate::new(durability, Zxid::ZERO);
+        record(&mut gate, 1);
+        let first = *drain(&mut gate).last().unwrap();
+        record(&mut gate, 2);
+        let second = *drain(&mut gate).last().unwrap();
+        record(&mut gate, 3);
+        record(&mut gate, 4);
+        assert_eq!(drain(&mut gate), [], "two groups are on their way");
+        assert!(gate.stored(first));
+        assert_eq!((gate.durable(), gate.applied()), (Zxid(1), Zxid(4)));
+        let third = *drain(&mut gate).last().unwrap();
+        assert!(!gate.stored(first), "an old acknowledgement says nothing new");
+        assert!(gate.stored(third), "a late one acknowledges all before it");
+        assert!(second < third);
+        assert_eq!(gate.durable(), Zxid(4));
+        gate.check_invariants();
+    }
+
+    #[test]
+    fn a_ticket_inside_a_group_releases_nothing() {
+        let durability = Durability::Logged { groups_in_flight_max: 2, reserve: 0 };
+        let mut gate = Gate::new(durability, Zxid::ZERO);
+        record(&mut gate, 1);
+        let tickets = drain(&mut gate);
+        for ticket in &tickets[..tickets.len() - 1] {
+            assert!(!gate.stored(*ticket));
+        }
+        assert!(gate.stored(tickets[tickets.len() - 1]));
+    }
+}
