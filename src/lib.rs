@@ -49,3 +49,8 @@ pub use limits::{COMMAND_OUTPUT_MAX, FIRST_FRAME_LENGTH_MAX, FRAME_LENGTH_MAX};
 pub use path::{PathError, validate as validate_path};
 pub use rng::Rng;
 pub use time::Instant;
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

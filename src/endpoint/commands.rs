@@ -37,9 +37,10 @@ impl Endpoint {
     /// A connection's first four bytes were `command`.
     pub(super) fn begin_command(&mut self, conn: ConnId, command: Command) {
         self.stats.packets_received += 1;
-        self.set_reading(conn, command == Command::Stmk);
         let Some(connection) = self.table.get_mut(conn) else { return };
         connection.figures.received += 1;
+        // From here on it counts as one that is not read.
+        connection.state = State::Command(command);
         let is_allowed = self.config.commands.allows(command)
             || (command == Command::Isro && self.config.read_only_mode);
         if !is_allowed {
@@ -64,6 +65,9 @@ impl Endpoint {
                 for connection in self.connections() {
                     // Writing to a string cannot fail.
                     let _ = writeln!(text, "{}", connection.detail());
+                    if text.len() > COMMAND_OUTPUT_MAX {
+                        break;
+                    }
                 }
                 text.push('\n');
                 self.finish_command(conn, text.as_bytes());
@@ -81,9 +85,9 @@ impl Endpoint {
             | Command::Wchs
             | Command::Mntr
             | Command::Hash => {
-                connection.state = State::Command(command);
                 connection.inbox.clear(&mut self.pool);
-                self.set_deadline(conn, Some(self.now + self.config.linger));
+                self.set_reading(conn, false);
+                self.set_deadline(conn, Some(self.config.linger));
                 self.events.push_back(Event::Command { conn, command });
             }
         }

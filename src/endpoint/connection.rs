@@ -61,6 +61,10 @@ pub(super) struct Connection {
     pub(super) is_ready: bool,
     /// Whether it waits for the total of unanswered requests to fall.
     pub(super) is_stalled: bool,
+    /// Whether its first frame waits until what was asked before is answered.
+    pub(super) is_waiting: bool,
+    /// Whether it asked for the end of its session: nothing behind that is served.
+    pub(super) is_leaving: bool,
     /// No more input will come.
     pub(super) ended: Option<Disconnect>,
     /// Requests lent and not answered, oldest first.
@@ -120,6 +124,8 @@ impl Connection {
             wants_read: true,
             is_ready: false,
             is_stalled: false,
+            is_waiting: false,
+            is_leaving: false,
             ended: None,
             lent: VecDeque::new(),
             answered: 0,
@@ -136,6 +142,16 @@ impl Connection {
     pub(super) fn unanswered(&self) -> usize {
         self.lent.len() + self.held
     }
+
+    /// Whether nobody is there to read what is written.
+    pub(super) fn is_gone(&self) -> bool {
+        self.ended.is_some_and(|cause| cause != Disconnect::End)
+    }
+
+    /// Whether nothing more is written to it.
+    pub(super) fn is_mute(&self) -> bool {
+        matches!(self.state, State::Closing(_)) || self.is_gone()
+    }
 }
 
 impl Figures {
@@ -145,9 +161,9 @@ impl Figures {
             received: 0,
             sent: 0,
             last_operation: LastOperation::None,
-            last_cxid: None,
+            last_cxid: Some(0),
             last_zxid: Zxid::ZERO,
-            last_response: now,
+            last_response: Instant::ZERO,
             last_latency_ms: 0,
             latency: Latency { total_ms: 0, count: 0, min_ms: 0, max_ms: 0 },
         }
@@ -159,7 +175,8 @@ impl Figures {
         self.sent = 0;
         self.last_operation = LastOperation::Reset;
         self.last_cxid = None;
-        self.last_zxid = Zxid::ZERO;
+        self.last_zxid = Zxid(-1);
+        self.last_response = Instant::ZERO;
         self.last_latency_ms = 0;
         self.latency = Latency { total_ms: 0, count: 0, min_ms: 0, max_ms: 0 };
     }

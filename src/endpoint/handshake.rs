@@ -70,7 +70,9 @@ impl Endpoint {
     /// Reads the first frame, once it is whole.
     pub(super) fn progress_handshake(&mut self, conn: ConnId) {
         let Some(connection) = self.table.get_mut(conn) else { return };
-        let Some(first) = connection.inbox.first_four() else { return };
+        let Some(first) = connection.inbox.first_four() else {
+            return connection.inbox.settle(&mut self.pool);
+        };
         if let Some(command) = Command::from_bytes(first) {
             connection.inbox.consume(LENGTH_BYTES, &mut self.pool);
             self.begin_command(conn, command);
@@ -79,7 +81,7 @@ impl Endpoint {
         let max = self.config.first_frame_length_max.min(self.config.frame_length_max);
         let frame = match connection.inbox.frame(max) {
             Ok(Some(frame)) => frame,
-            Ok(None) => return,
+            Ok(None) => return connection.inbox.settle(&mut self.pool),
             Err(error) => return self.close_now(conn, error.into()),
         };
         let length = LENGTH_BYTES + frame.len();
@@ -102,10 +104,11 @@ impl Endpoint {
         self.stats.connection_request_count += 1;
         self.set_deadline(conn, None);
         self.set_reading(conn, false);
-        if !self.tokens.take(self.now) {
+        let is_new = connect.session == SessionId::NONE;
+        if !self.tokens.take(self.now, is_new, &mut self.rng) {
             return self.close_now(conn, CloseReason::Busy);
         }
-        if connect.session != SessionId::NONE {
+        if !is_new {
             self.stats.connection_revalidate_count += 1;
             // Before the password is looked at, as upstream does: the session itself lives on.
             if let Some(old) = self.liveness.connection(connect.session) {

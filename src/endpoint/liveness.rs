@@ -68,14 +68,29 @@ impl Liveness {
         }
     }
 
-    /// Time goes on to `now`.
-    pub(super) fn advance(&mut self, now: Instant) {
+    /// Time goes on to `now`. `has_others` tells that somebody else waits for this clock too.
+    pub(super) fn advance(&mut self, now: Instant, has_others: bool) {
         let gap = now.saturating_duration_since(self.last_now);
-        // A wake-up was promised after half a tick: see `timeout`.
-        if gap > self.tick && !self.sessions.is_empty() {
+        // A wake-up was promised after half a tick, if anybody waits: see `wake_up`.
+        if gap > self.tick && (has_others || !self.sessions.is_empty()) {
             self.skipped += gap;
         }
         self.last_now = now;
+    }
+
+    /// Now, without the time in which nobody listened.
+    pub(super) fn listened(&self) -> Instant {
+        self.last_now - self.skipped
+    }
+
+    /// When `listened` will be, if we listen all the time.
+    pub(super) fn instant(&self, listened: Instant) -> Instant {
+        listened + self.skipped
+    }
+
+    /// When to wake up for something that is due `at`: early enough to tell a gap from a rest.
+    pub(super) fn wake_up(&self, at: Instant) -> Instant {
+        at.min(self.last_now + self.tick / 2)
     }
 
     /// Follows a session with a fresh time-out, unless it is followed already.
@@ -149,6 +164,11 @@ impl Liveness {
         self.sessions.get(self.by_id.get(&id)?.0)?.conn
     }
 
+    /// Whether the session's deadline does not run.
+    pub(super) fn is_paused(&self, slot: SessionSlot) -> bool {
+        self.sessions.get(slot.0).is_some_and(|session| session.paused)
+    }
+
     /// Whether requests for the session are still served.
     pub(super) fn is_live(&self, slot: SessionSlot) -> bool {
         self.sessions.get(slot.0).is_some_and(|session| !session.expired)
@@ -165,7 +185,7 @@ impl Liveness {
                     return None;
                 }
                 self.due.0 = *first.key();
-                self.due.1.extend(first.remove());
+                self.due.1 = first.remove().into();
             }
             let Some((slot, id)) = self.due.1.pop_front() else { continue };
             if self.by_id.get(&id) != Some(&slot) || self.sessions[slot.0].bucket != self.due.0 {
@@ -195,20 +215,20 @@ impl Liveness {
             return Some(self.last_now);
         }
         let (&first, _) = self.buckets.first_key_value()?;
-        let bucket = self.instant_of(first) + self.skipped;
-        Some(bucket.min(self.last_now + self.tick / 2))
+        Some(self.wake_up(self.instant(self.instant_of(first))))
     }
 
     /// Every session and the instant its bucket comes due.
     pub(super) fn deadlines(&self) -> impl Iterator<Item = (Instant, SessionId)> {
         self.sessions.iter().map(|(slot, session)| {
-            (self.instant_of(self.deadline(SessionSlot(slot))) + self.skipped, session.id)
+            (self.instant(self.instant_of(self.deadline(SessionSlot(slot)))), session.id)
         })
     }
 
     /// The instant a session's bucket comes due.
     pub(super) fn deadline_of(&self, slot: SessionSlot) -> Option<Instant> {
-        self.sessions.contains(slot.0).then(|| self.instant_of(self.deadline(slot)) + self.skipped)
+        let is_there = self.sessions.contains(slot.0);
+        is_there.then(|| self.instant(self.instant_of(self.deadline(slot))))
     }
 
     /// A session's time-out.
@@ -236,8 +256,7 @@ impl Liveness {
             }
         }
         for (slot, session) in &self.sessions {
-            let expected = usize::from(!session.expired);
-            assert_eq!(filed[slot], expected, "{} is in one bucket until it ends", session.id);
+            assert!(session.expired || filed[slot] > 0, "{} is in a bucket", session.id);
         }
     }
 
@@ -266,11 +285,6 @@ impl Liveness {
     fn tick_micros(&self) -> u64 {
         u64::try_from(self.tick.as_micros()).unwrap_or(u64::MAX)
     }
-
-    /// Now, without the time in which nobody listened.
-    fn listened(&self) -> Instant {
-        self.last_now - self.skipped
-    }
 }
 
 #[cfg(test)]
@@ -290,7 +304,7 @@ mod tests {
         let until = Instant::from_millis(until_ms);
         loop {
             let wake = liveness.timeout().unwrap_or(until).max(liveness.last_now).min(until);
-            liveness.advance(wake);
+            liveness.advance(wake, false);
             while let Some(id) = liveness.expire(1) {
                 expired.push((wake.as_millis(), id));
             }
@@ -328,7 +342,7 @@ mod tests {
     fn a_gap_moves_every_deadline() {
         let mut liveness = liveness();
         liveness.track(SessionId(1), Duration::from_millis(4_000));
-        liveness.advance(Instant::from_millis(100_000));
+        liveness.advance(Instant::from_millis(100_000), false);
         assert_eq!(liveness.expire(10), None, "nobody listened");
         assert_eq!(go(&mut liveness, 120_000), [(106_000, SessionId(1))]);
     }

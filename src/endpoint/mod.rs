@@ -32,6 +32,7 @@ mod throttle;
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    mem,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -85,6 +86,8 @@ pub struct Endpoint {
     stalled: VecDeque<ConnId>,
     /// The frame that is lent: bytes to take off that connection's inbox before anything else.
     lent_frame: Option<(ConnId, usize)>,
+    /// The connection whose output was lent last: some of it may be written.
+    transmitting: Option<ConnId>,
     /// What connections with held bytes wait for next.
     held: BTreeSet<(Zxid, ConnId)>,
     durable: Zxid,
@@ -100,14 +103,18 @@ pub struct Endpoint {
     events: VecDeque<Event>,
     actions: VecDeque<Action>,
     stats: Stats,
+    /// Whether the last drain ended with events or requests that it could not see.
+    has_more: bool,
     is_shutting_down: bool,
+    rng: Rng,
 }
 
 impl Endpoint {
     /// An endpoint without connections. Equal seeds and inputs give equal outputs.
     #[must_use]
     pub fn new(config: Arc<Config>, now: Instant, seed: u64) -> Self {
-        let keys = Keys::new(&mut Rng::new(seed));
+        let mut rng = Rng::new(seed);
+        let keys = Keys::new(&mut rng);
         Self {
             now,
             wall_clock: (now, 0),
@@ -120,6 +127,7 @@ impl Endpoint {
             turn: 0,
             stalled: VecDeque::new(),
             lent_frame: None,
+            transmitting: None,
             held: BTreeSet::new(),
             durable: Zxid::ZERO,
             deadlines: BTreeSet::new(),
@@ -130,7 +138,9 @@ impl Endpoint {
             events: VecDeque::new(),
             actions: VecDeque::new(),
             stats: Stats::default(),
+            has_more: false,
             is_shutting_down: false,
+            rng,
             config,
         }
     }
@@ -142,6 +152,8 @@ impl Endpoint {
     /// Why it must be dropped at once; nothing was allocated for it.
     pub fn handle_accept(&mut self, now: Instant, peer: SocketAddr) -> Result<ConnId, AcceptError> {
         self.advance(now);
+        // A listener for both families shows IPv4 peers as mapped addresses.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         if let Err(error) = self.admit(peer.ip()) {
             self.stats.record_refusal(error);
             return Err(error);
@@ -150,7 +162,7 @@ impl Endpoint {
         let (now, identities) = (self.now, auth::initial(peer));
         let conn = self.table.insert(|id| Connection::new(id, peer, identities, now));
         let timeout = self.config.handshake_timeout.unwrap_or_else(|| self.config.timeout_min());
-        self.set_deadline(conn, Some(now + timeout));
+        self.set_deadline(conn, Some(timeout));
         Ok(conn)
     }
 
@@ -169,7 +181,16 @@ impl Endpoint {
         match connection.state {
             State::Handshake => self.progress_handshake(conn),
             State::TraceMask => self.progress_trace_mask(conn),
-            State::Active { .. } => self.mark_ready(conn),
+            State::Active { .. } => {
+                let announced = connection.inbox.announced(self.config.frame_length_max);
+                self.mark_ready(conn);
+                // No use in waiting for the rest of a frame that is too much.
+                if announced.is_some_and(|length| self.exceeds_large_budget(length))
+                    && self.table.get(conn).is_some_and(|connection| !connection.is_ready)
+                {
+                    self.close_soon(conn, CloseReason::LargeRequests, Zxid::ZERO);
+                }
+            }
             State::Connecting { .. } | State::Closing(_) | State::Command(_) => {}
         }
     }
@@ -181,22 +202,29 @@ impl Endpoint {
         self.finish_lent();
         let Some(connection) = self.table.get_mut(conn) else { return };
         match &connection.state {
-            State::Handshake | State::Connecting { .. } => {
-                self.close_now(conn, CloseReason::Peer(cause));
-            }
             // It may still read what it was promised.
-            State::TraceMask | State::Command(_) | State::Closing(_)
-                if cause == Disconnect::End => {}
+            State::Command(_) | State::Closing(_) if cause == Disconnect::End => {}
             State::Closing(reason) => {
                 let reason = reason.clone();
                 self.close_now(conn, reason);
             }
-            State::TraceMask | State::Command(_) => self.close_now(conn, CloseReason::Peer(cause)),
+            // What came behind the ConnectRequest may be the end of the session.
+            State::Connecting { .. } if cause == Disconnect::End => {
+                connection.ended = Some(cause);
+                self.set_deadline(conn, Some(self.config.linger));
+            }
             State::Active { .. } => {
                 connection.ended = Some(cause);
-                self.set_deadline(conn, Some(self.now + self.config.linger));
-                self.set_reading(conn, false);
+                if connection.is_gone() {
+                    connection.outbox.clear(&mut self.pool);
+                    self.outstanding -= mem::take(&mut connection.held);
+                }
+                self.set_deadline(conn, Some(self.config.linger));
+                self.after_output(conn);
                 self.mark_ready(conn);
+            }
+            State::Handshake | State::TraceMask | State::Connecting { .. } | State::Command(_) => {
+                self.close_now(conn, CloseReason::Peer(cause))
             }
         }
     }
@@ -204,9 +232,11 @@ impl Endpoint {
     /// Time has passed. Harmless when early, late or repeated.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
+        self.has_more = false;
+        self.release_some();
         for _ in 0..STEPS_PER_CALL {
             let Some(&(at, conn)) = self.deadlines.first() else { break };
-            if at > self.now {
+            if at > self.liveness.listened() {
                 break;
             }
             let reason = match self.table.get(conn).map(|connection| &connection.state) {
@@ -288,16 +318,26 @@ impl Endpoint {
 
     /// What the driver has to do next.
     pub fn poll_action(&mut self) -> Option<Action> {
+        let before = (self.events.len(), self.ready.len());
+        // The driver may have written since.
+        if let Some(conn) = self.transmitting.take() {
+            self.after_output(conn);
+        }
         if self.actions.is_empty() {
             self.release_some();
         }
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        // The driver may have seen the end of these already.
+        self.has_more |= action.is_none() && before != (self.events.len(), self.ready.len());
+        action
     }
 
     /// The bytes that may be written to `conn` now.
     pub fn poll_transmit(&mut self, conn: ConnId) -> Option<Transmit<'_>> {
         // The driver may have written since.
-        self.after_output(conn);
+        if let Some(written) = self.transmitting.replace(conn) {
+            self.after_output(written);
+        }
         self.table.get_mut(conn)?.outbox.transmit(&mut self.pool)
     }
 
@@ -392,6 +432,7 @@ impl Endpoint {
             large += connection.lent.iter().map(|lent| lent.large).sum::<usize>();
             let waiting = self.ready.iter().filter(|&&id| id == connection.id).count();
             assert_eq!(waiting, usize::from(connection.is_ready));
+            self.check_flow(connection);
             if let Some(at) = connection.deadline {
                 deadlines += 1;
                 assert!(self.deadlines.contains(&(at, connection.id)));
@@ -404,8 +445,36 @@ impl Endpoint {
         assert_eq!(self.per_address.values().sum::<usize>(), self.table.len());
     }
 
+    /// A connection that may go on must have been told so: what is not is a lost wake-up.
+    fn check_flow(&self, connection: &Connection) {
+        let State::Active { slot, .. } = connection.state else { return };
+        let flow = self.flow(connection);
+        let id = connection.id;
+        if self.transmitting == Some(id) {
+            return;
+        }
+        assert!(!connection.is_waiting || !connection.lent.is_empty(), "{id} waits for nothing");
+        assert!(flow.reads || !connection.wants_read, "{id} is read against the limits");
+        // Those that wait for the total are woken in turn.
+        if connection.is_stalled {
+            return;
+        }
+        assert_eq!(flow.reads, connection.wants_read, "{id} is read as the limits say");
+        assert_eq!(flow.pauses, self.liveness.is_paused(slot), "{id}'s session is paused");
+        let has_frame = !matches!(connection.inbox.frame(self.config.frame_length_max), Ok(None));
+        assert!(!flow.serves || !has_frame || connection.is_ready, "{id} is served");
+    }
+
     fn deadline(&self) -> Option<(Instant, &'static str)> {
-        let connection = self.deadlines.first().map(|&(at, _)| (at, "handshake or linger"));
+        if self.has_releasable() || self.has_more {
+            return Some((self.now, "work left"));
+        }
+        let connection = self.deadlines.first().map(|&(at, conn)| {
+            let state = self.table.get(conn).map(|connection| &connection.state);
+            let is_new = matches!(state, Some(State::Handshake | State::TraceMask));
+            let at = self.liveness.wake_up(self.liveness.instant(at));
+            (at, if is_new { "handshake" } else { "linger" })
+        });
         let session = self.liveness.timeout().map(|at| (at, "session"));
         [connection, session].into_iter().flatten().min()
     }
@@ -429,17 +498,19 @@ impl Endpoint {
     fn advance(&mut self, now: Instant) {
         if now > self.now {
             self.now = now;
-            self.liveness.advance(now);
+            self.liveness.advance(now, !self.deadlines.is_empty());
         }
     }
 
-    fn set_deadline(&mut self, conn: ConnId, at: Option<Instant>) {
+    /// Gives a connection `timeout` from now, counted in the time in which we listen.
+    fn set_deadline(&mut self, conn: ConnId, timeout: Option<Duration>) {
         let Some(connection) = self.table.get_mut(conn) else { return };
         if let Some(old) = connection.deadline.take() {
             self.deadlines.remove(&(old, conn));
         }
-        connection.deadline = at;
-        if let Some(at) = at {
+        if let Some(timeout) = timeout {
+            let at = self.liveness.listened() + timeout;
+            connection.deadline = Some(at);
             self.deadlines.insert((at, conn));
         }
     }

@@ -3,10 +3,11 @@
 //! Behaviour: `org.apache.zookeeper.server.NIOServerCnxn` (`sendBuffer`, `handleWrite`, `close`).
 
 use super::{
-    Action, CloseReason, Endpoint, Event, Notification, STEPS_PER_CALL, connection::State,
+    Action, CloseReason, Endpoint, Event, Notification, STEPS_PER_CALL,
+    connection::{Connection, State},
 };
 use crate::{
-    conn::{Disconnect, Held, OutboxWriter},
+    conn::{Held, OutboxWriter},
     ids::{ConnId, Zxid},
     time::Instant,
     wire::Sink,
@@ -16,13 +17,26 @@ use crate::{
 /// ever.
 const WOKEN_PER_CALL: usize = 4;
 
+/// What a connection may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Flow {
+    /// Its requests are served.
+    pub(super) serves: bool,
+    /// It is read from.
+    pub(super) reads: bool,
+    /// The deadline of its session does not run: we keep it from being heard.
+    pub(super) pauses: bool,
+    /// It waits for the total of unanswered requests to fall.
+    pub(super) stalls: bool,
+}
+
 impl Endpoint {
     /// Sends an event, behind everything given to the connection before. Only connections with a
     /// session take events.
     pub fn notify(&mut self, now: Instant, conn: ConnId, event: &Notification) {
         self.advance(now);
         let Some(connection) = self.table.get_mut(conn) else { return };
-        if !matches!(connection.state, State::Active { .. }) {
+        if !matches!(connection.state, State::Active { .. }) || connection.is_gone() {
             return;
         }
         connection.figures.sent += 1;
@@ -42,6 +56,8 @@ impl Endpoint {
     ) {
         let Some(connection) = self.table.get_mut(conn) else { return };
         let was_sendable = connection.outbox.sendable() > 0;
+        // What follows waits behind these bytes, so it may show their transaction.
+        connection.last_zxid = connection.last_zxid.max(hold);
         encode(&mut connection.outbox.begin(&mut self.pool));
         match connection.outbox.hold(hold, self.durable, replies) {
             Held::No => self.outstanding -= replies,
@@ -56,14 +72,18 @@ impl Endpoint {
         }
     }
 
+    /// Whether there are connections that wait for nothing any more.
+    pub(super) fn has_releasable(&self) -> bool {
+        self.held.first().is_some_and(|&(hold, _)| hold <= self.durable)
+    }
+
     /// Lets go what waited for what is durable now, some connections at a time.
     pub(super) fn release_some(&mut self) {
         for _ in 0..STEPS_PER_CALL {
-            let Some(&(hold, conn)) = self.held.first() else { return };
-            if hold > self.durable {
+            if !self.has_releasable() {
                 return;
             }
-            self.held.pop_first();
+            let Some((_, conn)) = self.held.pop_first() else { return };
             let Some(connection) = self.table.get_mut(conn) else { continue };
             let was_sendable = connection.outbox.sendable() > 0;
             let released = connection.outbox.release(self.durable);
@@ -108,23 +128,43 @@ impl Endpoint {
         }
     }
 
+    /// What our limits and its own output let a connection do.
+    pub(super) fn flow(&self, connection: &Connection) -> Flow {
+        let unanswered = connection.unanswered();
+        let stalls = self.outstanding >= self.config.requests_max && unanswered > 0;
+        let ours = stalls
+            || connection.is_waiting
+            || unanswered >= self.config.requests_per_connection_max;
+        // Whoever will not read any more cannot be waited for.
+        let is_full =
+            connection.outbox.len() >= self.config.output_soft_max && !connection.is_gone();
+        let serves = !ours && !is_full && !connection.is_leaving;
+        Flow {
+            serves,
+            reads: serves && connection.ended.is_none(),
+            // Held bytes are our delay; those the peer does not take are its own.
+            pauses: (ours || is_full) && connection.outbox.sendable() < self.config.output_soft_max,
+            stalls,
+        }
+    }
+
     /// Decides whether a connection's requests are served and read, and whether its session's time
     /// runs.
     pub(super) fn update_flow(&mut self, conn: ConnId) {
         let Some(connection) = self.table.get_mut(conn) else { return };
         let State::Active { slot, .. } = connection.state else { return };
-        let unanswered = connection.unanswered();
-        let total_reached = self.outstanding >= self.config.requests_max && unanswered > 0;
-        let ours = unanswered >= self.config.requests_per_connection_max || total_reached;
-        let theirs = connection.outbox.len() >= self.config.output_soft_max;
-        if total_reached && !connection.is_stalled {
-            connection.is_stalled = true;
+        connection.is_waiting &= !connection.lent.is_empty();
+        let Some(connection) = self.table.get(conn) else { return };
+        let flow = self.flow(connection);
+        if flow.stalls && !connection.is_stalled {
             self.stalled.push_back(conn);
+            if let Some(connection) = self.table.get_mut(conn) {
+                connection.is_stalled = true;
+            }
         }
-        let has_ended = connection.ended.is_some();
-        self.liveness.set_paused(slot, ours && !theirs);
-        self.set_reading(conn, !ours && !theirs && !has_ended);
-        if !ours && !theirs {
+        self.liveness.set_paused(slot, flow.pauses);
+        self.set_reading(conn, flow.reads);
+        if flow.serves {
             self.mark_ready(conn);
         }
     }
@@ -143,23 +183,16 @@ impl Endpoint {
         }
     }
 
-    /// Whether a connection's requests have to wait.
-    pub(super) fn is_blocked(&self, conn: ConnId) -> bool {
-        let Some(connection) = self.table.get(conn) else { return true };
-        // Whoever will not read any more cannot be waited for.
-        let is_gone = connection.ended.is_some_and(|cause| cause != Disconnect::End);
-        let unanswered = connection.unanswered();
-        unanswered >= self.config.requests_per_connection_max
-            || (self.outstanding >= self.config.requests_max && unanswered > 0)
-            || (connection.outbox.len() >= self.config.output_soft_max && !is_gone)
-    }
-
-    /// Ends a connection once its output is written, and not before `hold` is durable.
+    /// Ends a connection once its output is written, and not before `hold` is durable. If nobody is
+    /// there to read it, it ends now.
     pub(super) fn close_soon(&mut self, conn: ConnId, reason: CloseReason, hold: Zxid) {
         self.finish_lent();
         let Some(connection) = self.table.get_mut(conn) else { return };
         if matches!(connection.state, State::Closing(_)) {
             return;
+        }
+        if connection.is_gone() {
+            return self.close_now(conn, reason);
         }
         if let State::Active { slot, .. } = connection.state {
             self.liveness.detach(slot, conn);
@@ -167,7 +200,7 @@ impl Endpoint {
         connection.state = State::Closing(reason);
         connection.inbox.clear(&mut self.pool);
         self.set_reading(conn, false);
-        self.set_deadline(conn, Some(self.now + self.config.linger));
+        self.set_deadline(conn, Some(self.config.linger));
         self.write(conn, hold, 0, |_| ());
         self.after_output(conn);
     }
@@ -185,9 +218,6 @@ impl Endpoint {
         self.outstanding -= connection.unanswered();
         self.output_total -= connection.counted_output;
         self.large_total -= connection.lent.iter().map(|lent| lent.large).sum::<usize>();
-        if connection.is_ready {
-            self.unready(conn);
-        }
         let address = connection.peer.ip();
         if let Some(count) = self.per_address.get_mut(&address) {
             *count -= 1;
@@ -199,6 +229,7 @@ impl Endpoint {
         self.actions.push_back(Action::Close(conn));
         let session = connection.session;
         self.events.push_back(Event::ConnectionClosed { conn, session, reason });
+        self.wake_stalled();
     }
 
     /// Makes room by closing the connection with the most unsent output.

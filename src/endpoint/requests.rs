@@ -5,11 +5,10 @@
 
 use super::{
     CloseReason, Endpoint, auth,
-    connection::{LastOperation, Lent, State},
+    connection::{Connection, LastOperation, Lent, State},
     event::{Caller, Incoming, Reply},
 };
 use crate::{
-    conn::Disconnect,
     ids::{ConnId, RequestId, Zxid},
     time::Instant,
     wire::{
@@ -27,6 +26,32 @@ enum Step {
     Lend { conn: ConnId, header: RequestHeader, op: Op },
     /// It was dealt with, or its connection has none.
     Again,
+}
+
+/// What the first frame of a connection is.
+enum First {
+    /// It is not whole yet.
+    Incomplete,
+    /// It ends the connection, unanswered.
+    Bad(CloseReason),
+    /// It is a request of a session that has ended: dropped.
+    Late { length: usize },
+    /// It is a request for the backend.
+    Request { header: RequestHeader, op: Op },
+    /// It is answered here.
+    Own { length: usize, header: RequestHeader, request: OwnRequest },
+}
+
+/// A request that is answered here.
+enum OwnRequest {
+    Ping,
+    /// `auth` or `sasl`.
+    Authentication(Op),
+    /// It comes before the authentication that is demanded.
+    Unauthenticated,
+    Unknown,
+    /// Its record cannot be decoded.
+    Malformed(Op),
 }
 
 /// An answer that this endpoint gives itself.
@@ -71,6 +96,8 @@ impl Endpoint {
             panic!("{id:?} was not lent");
         };
         connection.answered += 1;
+        // A session that was not ended goes on.
+        connection.is_leaving &= lent.op != Op::CloseSession || reply.error.is_ok();
         self.large_total -= lent.large;
         self.write_reply(id.conn, lent, reply);
         self.after_output(id.conn);
@@ -84,21 +111,19 @@ impl Endpoint {
             return;
         }
         // A length that cannot start a frame is found out in its turn.
-        let has_frame = !matches!(connection.inbox.frame(max), Ok(None));
-        if has_frame || connection.ended.is_some() {
+        if !matches!(connection.inbox.frame(max), Ok(None)) || connection.ended.is_some() {
             connection.is_ready = true;
             self.ready.push_back(conn);
+        } else {
+            connection.inbox.settle(&mut self.pool);
         }
     }
 
-    /// Takes a connection out of the queue, wherever it stands.
-    pub(super) fn unready(&mut self, conn: ConnId) {
-        if self.ready.front() == Some(&conn) {
-            self.ready.pop_front();
-            self.turn = 0;
-        } else {
-            self.ready.retain(|&other| other != conn);
-        }
+    /// Takes `conn` out of the queue, in which it is the first.
+    fn unready(&mut self, conn: ConnId) {
+        debug_assert_eq!(self.ready.front(), Some(&conn));
+        self.ready.pop_front();
+        self.turn = 0;
         if let Some(connection) = self.table.get_mut(conn) {
             connection.is_ready = false;
         }
@@ -113,120 +138,123 @@ impl Endpoint {
         }
     }
 
-    /// Looks at the first frame of `conn`, which is the first in the queue.
+    /// Deals with the first frame of `conn`, which is the first in the queue.
     fn step(&mut self, conn: ConnId) -> Step {
-        if self.is_blocked(conn) {
+        let Some(connection) = self.table.get(conn) else {
+            self.unready(conn);
+            return Step::Again;
+        };
+        if !self.flow(connection).serves {
             self.unready(conn);
             self.update_flow(conn);
             return Step::Again;
         }
-        let Some(connection) = self.table.get_mut(conn) else {
-            self.unready(conn);
-            return Step::Again;
-        };
-        let State::Active { slot, .. } = connection.state else {
-            self.unready(conn);
-            return Step::Again;
-        };
-        let frame = match connection.inbox.frame(self.config.frame_length_max) {
-            Ok(Some(frame)) => frame,
-            Ok(None) => {
-                self.unready(conn);
-                self.finish_ended(conn);
-                return Step::Again;
-            }
-            Err(error) => {
-                self.unready(conn);
-                self.close_soon(conn, error.into(), Zxid::ZERO);
-                return Step::Again;
-            }
-        };
         if self.turn >= FRAMES_PER_TURN {
             self.turn = 0;
             self.ready.rotate_left(1);
             return Step::Again;
         }
+        let has_lent = !connection.lent.is_empty();
+        match self.first(connection) {
+            First::Request { header, op } => return Step::Lend { conn, header, op },
+            First::Late { length } => {
+                self.stats.stale_requests_dropped += 1;
+                self.turn += 1;
+                self.lent_frame = Some((conn, LENGTH_BYTES + length));
+            }
+            First::Incomplete => {
+                self.unready(conn);
+                if let Some(connection) = self.table.get_mut(conn) {
+                    connection.inbox.settle(&mut self.pool);
+                }
+                self.finish_ended(conn);
+            }
+            // What was asked before is answered before.
+            First::Bad(_) | First::Own { .. } if has_lent => {
+                self.unready(conn);
+                if let Some(connection) = self.table.get_mut(conn) {
+                    connection.is_waiting = true;
+                }
+                self.update_flow(conn);
+            }
+            First::Bad(reason) => self.close_soon(conn, reason, Zxid::ZERO),
+            First::Own { length, header, request } => {
+                // Before the answer: one that closes the connection empties the inbox as well.
+                self.lent_frame = Some((conn, LENGTH_BYTES + length));
+                self.answer_here(conn, header, request);
+            }
+        }
+        Step::Again
+    }
+
+    /// Tells what the first frame of a connection is.
+    fn first(&self, connection: &Connection) -> First {
+        let State::Active { slot, .. } = connection.state else { return First::Incomplete };
+        let frame = match connection.inbox.frame(self.config.frame_length_max) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return First::Incomplete,
+            Err(error) => return First::Bad(error.into()),
+        };
         let length = frame.len();
         let mut reader = Reader::new(frame);
         let header: RequestHeader = match reader.read() {
             Ok(header) => header,
-            Err(error) => {
-                self.close_soon(conn, CloseReason::BadHeader(error), Zxid::ZERO);
-                return Step::Again;
-            }
+            Err(error) => return First::Bad(CloseReason::BadHeader(error)),
         };
-        let op = Op::from_code(header.op).filter(|op| op.is_request());
-        let decoded = op.map(|op| Request::decode(op, &mut reader).map(|_| op));
-        if self.config.large_request_length.is_some_and(|limit| length > limit)
-            && self.large_total + length > self.config.large_requests_total_max
-        {
-            self.close_soon(conn, CloseReason::LargeRequests, Zxid::ZERO);
-            return Step::Again;
+        if self.exceeds_large_budget(length) {
+            return First::Bad(CloseReason::LargeRequests);
         }
         if !self.liveness.is_live(slot) {
-            self.stats.stale_requests_dropped += 1;
-            self.lent_frame = Some((conn, LENGTH_BYTES + length));
-            return Step::Again;
+            return First::Late { length };
         }
-        let is_enforced = !matches!(op, Some(Op::Auth | Op::Sasl))
-            && !auth::is_authenticated(&self.config, &connection.identities);
-        match decoded {
-            Some(Ok(op)) if !is_enforced && !matches!(op, Op::Ping | Op::Auth | Op::Sasl) => {
-                Step::Lend { conn, header, op }
-            }
-            // Answered here, but not before what was asked before.
-            _ if !connection.lent.is_empty() => {
-                self.unready(conn);
-                Step::Again
-            }
-            decoded => {
-                // Before the answer: one that closes the connection empties the inbox as well.
-                self.lent_frame = Some((conn, LENGTH_BYTES + length));
-                self.answer_here(conn, header, decoded, is_enforced);
-                Step::Again
-            }
+        let own = |request| First::Own { length, header, request };
+        let op = Op::from_code(header.op).filter(|op| op.is_request());
+        if !matches!(op, Some(Op::Auth | Op::Sasl))
+            && !auth::is_authenticated(&self.config, &connection.identities)
+        {
+            return own(OwnRequest::Unauthenticated);
+        }
+        match op {
+            None => own(OwnRequest::Unknown),
+            Some(Op::Ping) => own(OwnRequest::Ping),
+            Some(op @ (Op::Auth | Op::Sasl)) => own(OwnRequest::Authentication(op)),
+            Some(op) if Request::decode(op, &mut reader).is_ok() => First::Request { header, op },
+            Some(op) => own(OwnRequest::Malformed(op)),
         }
     }
 
+    /// Whether one more request of `length` bytes is more than large requests may be together.
+    pub(super) fn exceeds_large_budget(&self, length: usize) -> bool {
+        self.config.large_request_length.is_some_and(|limit| length > limit)
+            && self.large_total.saturating_add(length) > self.config.large_requests_total_max
+    }
+
     /// Answers what needs no backend.
-    fn answer_here(
-        &mut self,
-        conn: ConnId,
-        header: RequestHeader,
-        decoded: Option<Result<Op, DecodeError>>,
-        is_enforced: bool,
-    ) {
+    fn answer_here(&mut self, conn: ConnId, header: RequestHeader, request: OwnRequest) {
         let reply =
             |zxid, error, op| OwnReply { xid: header.xid, zxid, error, body: Response::Empty, op };
-        let refused = Some(Zxid::ZERO);
-        match decoded {
-            _ if is_enforced => {
+        match request {
+            OwnRequest::Unauthenticated => {
                 let error = ErrorCode::SESSION_CLOSED_REQUIRE_AUTH;
-                self.write_own(conn, reply(refused, error, None));
+                self.write_own(conn, reply(Some(Zxid::ZERO), error, None));
                 self.close_soon(conn, CloseReason::AuthenticationRequired, Zxid::ZERO);
             }
-            None => {
+            OwnRequest::Unknown => {
                 self.write_own(conn, reply(Some(Zxid(-1)), ErrorCode::UNIMPLEMENTED, None));
                 let reason = CloseReason::UnknownOperation(header.op);
                 self.close_soon(conn, reason, Zxid::ZERO);
             }
-            Some(Ok(Op::Ping)) => {
+            OwnRequest::Ping => {
                 self.touch(conn);
                 let mut pong = reply(None, ErrorCode::OK, Some(Op::Ping));
                 pong.xid = Xid::PING;
                 self.write_own(conn, pong);
             }
-            Some(Ok(op)) => self.answer_authentication(conn, header, op),
-            Some(Err(error)) => {
-                let op = Op::from_code(header.op);
-                // These are read before everything else, where upstream cannot answer yet.
-                if matches!(op, Some(Op::Auth | Op::Sasl)) {
-                    let reason = CloseReason::BadAuthentication(error);
-                    return self.close_soon(conn, reason, Zxid::ZERO);
-                }
+            OwnRequest::Authentication(op) => self.answer_authentication(conn, header, op),
+            OwnRequest::Malformed(op) => {
                 self.touch(conn);
                 self.stats.bad_requests += 1;
-                self.write_own(conn, reply(None, ErrorCode::MARSHALLING_ERROR, op));
+                self.write_own(conn, reply(None, ErrorCode::MARSHALLING_ERROR, Some(op)));
             }
         }
     }
@@ -248,9 +276,13 @@ impl Endpoint {
             }
             // No mechanism is configured: any token is answered with none.
             Ok(Request::Sasl(request)) if request.token.is_some() => record = Response::Token(None),
-            _ => {
+            // These close unanswered, as upstream does: it reads them before everything else.
+            Ok(_) => {
                 let reason = CloseReason::BadAuthentication(DecodeError::UnexpectedNull);
                 return self.close_soon(conn, reason, Zxid::ZERO);
+            }
+            Err(error) => {
+                return self.close_soon(conn, CloseReason::BadAuthentication(error), Zxid::ZERO);
             }
         }
         let zxid = Some(Zxid::ZERO);
@@ -273,6 +305,7 @@ impl Endpoint {
             Request::decode(op, &mut Reader::new(&frame[RequestHeader::LENGTH..])).ok()?;
         let lent = Lent { xid: header.xid, op, arrived: connection.heard, large };
         connection.lent.push_back(lent);
+        connection.is_leaving = op == Op::CloseSession;
         connection.figures.received += 1;
         self.turn += 1;
         self.large_total += large;
@@ -310,6 +343,10 @@ impl Endpoint {
     /// Encodes a reply and takes note of it in all figures.
     fn write_reply(&mut self, conn: ConnId, lent: Lent, reply: Reply<'_>) {
         let Some(connection) = self.table.get_mut(conn) else { return };
+        if connection.is_mute() {
+            self.outstanding -= 1;
+            return;
+        }
         // A read shows the newest transaction it may depend on, never one that a crash could take
         // back, and never an older one than the connection has seen.
         let zxid =
@@ -346,15 +383,10 @@ impl Endpoint {
     /// Ends a connection whose peer has ended its side, when its last request is answered.
     fn finish_ended(&mut self, conn: ConnId) {
         let Some(connection) = self.table.get(conn) else { return };
-        match connection.ended {
-            Some(_) if !connection.lent.is_empty() => {}
-            // It may still read.
-            Some(Disconnect::End) => {
-                let reason = CloseReason::Peer(Disconnect::End);
-                self.close_soon(conn, reason, Zxid::ZERO);
-            }
-            Some(cause) => self.close_now(conn, CloseReason::Peer(cause)),
-            None => {}
+        if let Some(cause) = connection.ended
+            && connection.lent.is_empty()
+        {
+            self.close_soon(conn, CloseReason::Peer(cause), Zxid::ZERO);
         }
     }
 }

@@ -304,15 +304,15 @@ fn cpu_seconds(pid: Option<u32>) -> Result<f64, Box<dyn Error>> {
 fn report(options: &Options, latencies: &mut [u32], cpu: f64) {
     latencies.sort_unstable();
     let count = latencies.len();
-    let at = |part: f64| latencies.get((count as f64 * part) as usize).copied().unwrap_or(0);
+    let at = |percent: usize| latencies.get(count * percent / 100).copied().unwrap_or(0);
     println!(
         "{} {}x{}: {:.0} requests/s, latency p50 {} p99 {} max {} microseconds{}",
         options.operation,
         options.connections,
         options.in_flight,
         count as f64 / options.duration.as_secs_f64(),
-        at(0.5),
-        at(0.99),
+        at(50),
+        at(99),
         latencies.last().copied().unwrap_or(0),
         options.pid.map_or(String::new(), |_| format!(
             ", server CPU {:.2} microseconds/request",

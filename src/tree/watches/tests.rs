@@ -360,6 +360,17 @@ fn retired_watchers_are_silent_at_once_and_go_in_steps() {
 }
 
 #[test]
+fn what_a_trigger_used_up_is_not_looked_for_when_its_watcher_is_cleaned_away() {
+    let mut table = table(&[("/a", 1, Data), ("/a", 1, Child), ("/b", 1, Child)]);
+    table.retire(Watcher(1));
+    assert_eq!(told(|out| table.trigger_deleted(b"/a", out)), [0; 0]);
+    table.check_invariants();
+    assert!(!table.clean(100));
+    table.check_invariants();
+    assert_eq!(table.count(), 0);
+}
+
+#[test]
 fn many_watchers_of_one_path_and_many_paths_of_one_watcher() {
     let mut table = Watches::new(&mut Rng::new(3), usize::MAX);
     for number in 0..10_000 {

@@ -84,7 +84,7 @@ fn handshakes() -> impl Iterator<Item = Seed> {
         .map(move |(name, body)| (name.into(), [&[5][..], &frame(&body), &ping].concat()));
     let commands = Command::ALL
         .iter()
-        .map(|command| (command.name().into(), [&[5][..], &command.to_bytes(), &[0; 8]].concat()));
+        .map(|command| (file_name(*command), [&[5][..], &command.to_bytes(), &[0; 8]].concat()));
     requests.chain(commands).map(|(name, bytes)| Seed { target: "handshake", name, bytes })
 }
 
@@ -131,9 +131,10 @@ fn servers() -> impl Iterator<Item = Seed> {
         ("disconnected", 0x30, [&start[..], &[Kind::Disconnect { client: 0 }]].concat()),
     ];
     let stories = stories.into_iter().map(|(name, settings, kinds)| (name.into(), settings, kinds));
-    let commands = Command::ALL.iter().zip(0..).map(move |(word, code)| {
-        (word.name().to_owned(), 0x30, vec![accept.clone(), command(code)])
-    });
+    let commands = Command::ALL
+        .iter()
+        .zip(0..)
+        .map(move |(word, code)| (file_name(*word), 0x30, vec![accept.clone(), command(code)]));
     let operations: Vec<_> = operations.collect();
     operations.into_iter().chain(stories).chain(commands).map(|(name, settings, kinds)| {
         let mut bytes = vec![settings];
@@ -142,6 +143,10 @@ fn servers() -> impl Iterator<Item = Seed> {
         }
         Seed { target: "server", name, bytes }
     })
+}
+
+fn file_name(command: Command) -> String {
+    command.name().replace(' ', "_")
 }
 
 /// The first arbitrary record that is neither trivial nor long.

@@ -1,0 +1,42 @@
+//! What happens where foreign programs are not wanted, or not installed.
+
+use std::env;
+use std::io::{self, Write as _};
+
+/// Returns what was found. Where nothing was, a run under `CI=true` fails, because a peer test
+/// that silently does nothing proves nothing; elsewhere the test says so and passes.
+///
+/// # Panics
+///
+/// In CI, if `found` is `None`.
+#[must_use]
+pub fn need<T>(what: &str, found: Option<T>) -> Option<T> {
+    if found.is_none() {
+        assert!(!in_ci(), "CI=true, but there is no {what}");
+        skipped(what);
+    }
+    found
+}
+
+/// Whether the environment asks for the tests with foreign programs, by `ZK_PEERS=1`. Without it
+/// such a test says that it is skipped: a plain `cargo test` needs nothing but Rust.
+#[must_use]
+pub fn enabled() -> bool {
+    let enabled = env::var_os("ZK_PEERS").is_some();
+    if !enabled {
+        skipped("ZK_PEERS=1 in the environment, which asks for foreign programs");
+    }
+    enabled
+}
+
+/// Whether the environment says `CI=true`.
+#[must_use]
+pub fn in_ci() -> bool {
+    env::var("CI").is_ok_and(|value| value == "true")
+}
+
+/// Prints the line by which a skipped test is recognised. It goes past the test harness, which
+/// would swallow the output of a test that passes.
+pub fn skipped(what: &str) {
+    let _ = writeln!(io::stderr(), "skipped: no {what}");
+}

@@ -1,0 +1,215 @@
+//! A running server process.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::deadline::Deadline;
+use crate::options::Options;
+use crate::ports::{four_letter_word, free_port};
+use crate::program::{Kind, Program, data_path};
+
+/// A JVM on a busy machine of two cores takes several seconds.
+const START_MAX: Duration = Duration::from_secs(60);
+/// How long a server may take to end after SIGTERM.
+const STOP_MAX: Duration = Duration::from_secs(20);
+/// Somebody else may take a port between its choice and the bind.
+const START_TRIES: u32 = 5;
+/// How much of the log a failing test prints.
+const LOG_LINES: usize = 40;
+
+/// A server process with its directory. Dropping it ends the process and removes the directory;
+/// if that happens in a panic, the end of its log is printed first.
+#[derive(Debug)]
+pub struct Server {
+    program: Program,
+    options: Options,
+    port: u16,
+    directory: TempDir,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Starts a server on a free port and returns when it serves.
+    ///
+    /// # Errors
+    ///
+    /// If the process cannot be started, ends early, or does not serve in time; the message holds
+    /// the end of its log.
+    pub fn start(program: &Program, options: &Options) -> io::Result<Self> {
+        let mut tries = START_TRIES;
+        loop {
+            let mut server = Self {
+                program: program.clone(),
+                options: options.clone(),
+                port: free_port()?,
+                directory: tempfile::Builder::new().prefix("zookeeper-peer-").tempdir()?,
+                child: None,
+            };
+            tries -= 1;
+            match server.launch() {
+                Ok(()) => return Ok(server),
+                Err(error) if tries == 0 || !server.lost_its_port() => return Err(error),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Whose server it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.program.kind()
+    }
+
+    /// The loopback address it listens on; it stays the same over a restart.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// The process id, while it runs.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// The directory that holds the configuration, the log and the data, and dies with the server.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Everything it has logged so far, over all its restarts.
+    ///
+    /// # Errors
+    ///
+    /// If the log cannot be read.
+    pub fn log(&self) -> io::Result<String> {
+        fs::read(self.log_path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The answer to a four-letter word.
+    ///
+    /// # Errors
+    ///
+    /// As [`four_letter_word`].
+    pub fn four_letter_word(&self, word: &str) -> io::Result<String> {
+        four_letter_word(self.address(), word)
+    }
+
+    /// Ends the process with SIGTERM and waits for it. The data directory stays.
+    ///
+    /// # Errors
+    ///
+    /// If it has not ended in time (it is killed then), or was not running.
+    pub fn stop(&mut self) -> io::Result<ExitStatus> {
+        let Some(mut child) = self.child.take() else {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the server is not running"));
+        };
+        kill_process(Pid::from_child(&child), Signal::TERM)?;
+        let ended = Deadline::after(STOP_MAX).poll("the server to end", || child.try_wait());
+        if ended.is_err() {
+            end(child);
+        }
+        ended
+    }
+
+    /// Ends the process with SIGKILL, as a crash would. The data directory stays.
+    pub fn kill(&mut self) {
+        if let Some(child) = self.child.take() {
+            end(child);
+        }
+    }
+
+    /// Stops the server if it runs, removes its data, and starts it on the same address.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub fn reset(&mut self) -> io::Result<()> {
+        self.kill();
+        match fs::remove_dir_all(self.data_path()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => self.launch(),
+        }
+    }
+
+    /// Starts a stopped server again, on the same address and data.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.kill();
+        self.launch()
+    }
+
+    fn launch(&mut self) -> io::Result<()> {
+        fs::create_dir_all(self.data_path())?;
+        let log = File::options().create(true).append(true).open(self.log_path())?;
+        let mut command = self.program.prepare(&self.options, self.directory(), self.port)?;
+        let child = command.stdout(log.try_clone()?).stderr(log).spawn()?;
+        self.child = Some(child);
+        self.wait_until_serving().map_err(|error| {
+            self.kill();
+            let log = self.log_end();
+            io::Error::new(error.kind(), format!("{} server: {error}\n{log}", self.kind()))
+        })
+    }
+
+    fn wait_until_serving(&mut self) -> io::Result<()> {
+        let address = self.address();
+        let Some(child) = self.child.as_mut() else {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the server is not running"));
+        };
+        Deadline::after(START_MAX).poll("the server to serve", || {
+            if let Some(status) = child.try_wait()? {
+                return Err(io::Error::other(format!("ended early: {status}")));
+            }
+            // Refused at first; then Apache answers for a moment that it does not serve yet.
+            let serves =
+                four_letter_word(address, "srvr").is_ok_and(|answer| answer.contains("Mode: "));
+            Ok(serves.then_some(()))
+        })
+    }
+
+    fn lost_its_port(&self) -> bool {
+        self.log().is_ok_and(|log| log.contains("Address already in use"))
+    }
+
+    fn log_end(&self) -> String {
+        let log = self.log().unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory().join("server.log")
+    }
+
+    fn data_path(&self) -> PathBuf {
+        data_path(self.directory())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        if thread::panicking() {
+            eprintln!("--- end of the {} server's log ---\n{}", self.kind(), self.log_end());
+        }
+    }
+}
+
+/// Both calls fail only for a process that has been waited for already.
+fn end(mut child: Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
