@@ -160,24 +160,32 @@ fn set_watches(rng: &mut Rng) -> Operation {
 }
 
 fn parts(rng: &mut Rng, reads: bool) -> Vec<Operation> {
-    (0..rng.below(5))
-        .map(|_| {
-            let is_read = reads != rng.one_in(30);
-            match rng.below(4) {
-                _ if is_read => {
-                    let op = [Op::GetData, Op::GetChildren][index(rng, 2)];
-                    Operation::Read { op, path: path(rng), watch: rng.one_in(2) }
-                }
-                _ if rng.one_in(60) => Operation::WhoAmI,
-                0 => Operation::Versioned { op: Op::Check, path: path(rng), version: version(rng) },
-                1 => {
-                    Operation::Versioned { op: Op::Delete, path: path(rng), version: version(rng) }
-                }
-                2 => set_data(rng),
-                _ => create(rng),
-            }
-        })
-        .collect()
+    // Parts that have to do with each other: one znode and its children.
+    let family = (!rng.one_in(3)).then(|| path(rng).unwrap_or_default());
+    (0..rng.below(7)).map(|_| part(rng, reads, family.as_deref())).collect()
+}
+
+fn part(rng: &mut Rng, reads: bool, family: Option<&str>) -> Operation {
+    let is_read = reads != rng.one_in(30);
+    let mut part = match rng.below(4) {
+        _ if is_read => {
+            let op = [Op::GetData, Op::GetChildren][index(rng, 2)];
+            Operation::Read { op, path: path(rng), watch: rng.one_in(2) }
+        }
+        _ if rng.one_in(60) => Operation::WhoAmI,
+        0 => Operation::Versioned { op: Op::Check, path: path(rng), version: version(rng) },
+        1 => Operation::Versioned { op: Op::Delete, path: path(rng), version: version(rng) },
+        2 => set_data(rng),
+        _ => create(rng),
+    };
+    if let Some(family) = family
+        && let Operation::Create { path, .. }
+        | Operation::Versioned { path, .. }
+        | Operation::SetData { path, .. } = &mut part
+    {
+        *path = Some(format!("{family}{}", ["", "", "/a", "/a", "/-"][index(rng, 5)]));
+    }
+    part
 }
 
 /// Makes a quota, or changes one.
