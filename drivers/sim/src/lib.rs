@@ -2,4 +2,5 @@
 
 pub mod fuzz;
 pub mod generate;
+pub mod pair;
 pub mod replay;
