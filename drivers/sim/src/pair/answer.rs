@@ -57,7 +57,6 @@ impl Answer {
     /// # Panics
     ///
     /// When there is an error.
-    #[must_use]
     #[track_caller]
     pub fn ok(self) -> Body {
         assert!(self.error.is_ok(), "{:?} failed: {}", self.xid, self.error);
@@ -170,18 +169,13 @@ pub(super) fn body(op: Option<Op>, error: ErrorCode, rest: &[u8]) -> Body {
     }
 }
 
-/// Reads a notification's record.
-///
-/// # Panics
-///
-/// When it is none that a server may send.
-pub(super) fn event(header: ReplyHeader, rest: &[u8]) -> WatchEvent {
+/// Reads a notification's record; `None` if it is none that a server may send.
+pub(super) fn event(header: ReplyHeader, rest: &[u8]) -> Option<WatchEvent> {
     let mut reader = Reader::new(rest);
-    let event: WatcherEvent<'_> = reader.read().expect("a notification has its record");
-    assert!(reader.rest().is_empty(), "bytes behind a notification");
-    assert_eq!(event.state, WatcherEvent::SYNC_CONNECTED);
-    let kind = EventKind::from_code(event.kind).expect("a kind that is known");
-    WatchEvent { zxid: header.zxid, kind, path: text(event.path) }
+    let event: WatcherEvent<'_> = reader.read().ok()?;
+    let is_whole = reader.rest().is_empty() && event.state == WatcherEvent::SYNC_CONNECTED;
+    let kind = EventKind::from_code(event.kind).filter(|_| is_whole && header.error.is_ok())?;
+    Some(WatchEvent { zxid: header.zxid, kind, path: text(event.path) })
 }
 
 fn owned(response: Response<'_>) -> Body {

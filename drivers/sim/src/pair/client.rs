@@ -195,8 +195,12 @@ impl Client {
         }
         let header: ReplyHeader = reader.read().expect("a reply has a header");
         if header.xid == Xid::NOTIFICATION {
-            self.messages.push(Message::Event(answer::event(header, reader.rest())));
-            return;
+            if let Some(event) = answer::event(header, reader.rest()) {
+                self.messages.push(Message::Event(event));
+                return;
+            }
+            // A request that the test sent as bytes may have had any xid.
+            assert!(self.asked.is_empty(), "a notification has its record");
         }
         assert!(
             header.zxid <= Zxid::ZERO || header.zxid >= self.last_zxid,
