@@ -106,13 +106,15 @@ pub struct Endpoint {
     /// Whether the last drain ended with events or requests that it could not see.
     has_more: bool,
     is_shutting_down: bool,
+    rng: Rng,
 }
 
 impl Endpoint {
     /// An endpoint without connections. Equal seeds and inputs give equal outputs.
     #[must_use]
     pub fn new(config: Arc<Config>, now: Instant, seed: u64) -> Self {
-        let keys = Keys::new(&mut Rng::new(seed));
+        let mut rng = Rng::new(seed);
+        let keys = Keys::new(&mut rng);
         Self {
             now,
             wall_clock: (now, 0),
@@ -138,6 +140,7 @@ impl Endpoint {
             stats: Stats::default(),
             has_more: false,
             is_shutting_down: false,
+            rng,
             config,
         }
     }
@@ -210,6 +213,8 @@ impl Endpoint {
                 connection.ended = Some(cause);
                 self.set_deadline(conn, Some(self.config.linger));
             }
+            // Said before; what is gone does not come back.
+            State::Active { .. } if connection.is_gone() => {}
             State::Active { .. } => {
                 connection.ended = Some(cause);
                 if connection.is_gone() {
@@ -451,15 +456,16 @@ impl Endpoint {
             return;
         }
         assert!(!connection.is_waiting || !connection.lent.is_empty(), "{id} waits for nothing");
-        assert!(flow.reads || !connection.wants_read, "{id} is read against the limits");
-        // Those that wait for the total are woken in turn.
-        if connection.is_stalled {
+        // The total may be reached by others: it is looked at when there is something to serve. And
+        // those that wait for it are woken in turn.
+        if flow.stalls || connection.is_stalled {
             return;
         }
-        assert_eq!(flow.reads, connection.wants_read, "{id} is read as the limits say");
-        assert_eq!(flow.pauses, self.liveness.is_paused(slot), "{id}'s session is paused");
-        let has_frame = !matches!(connection.inbox.frame(self.config.frame_length_max), Ok(None));
+        let has_frame = self.has_frame(connection);
         assert!(!flow.serves || !has_frame || connection.is_ready, "{id} is served");
+        assert!(flow.reads || !connection.wants_read, "{id} is read against the limits");
+        assert!(!flow.reads || connection.wants_read || has_frame, "{id} is read");
+        assert_eq!(flow.pauses, self.liveness.is_paused(slot), "{id}'s session is paused");
     }
 
     fn deadline(&self) -> Option<(Instant, &'static str)> {

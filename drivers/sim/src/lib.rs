@@ -2,4 +2,6 @@
 
 pub mod fuzz;
 pub mod generate;
+pub mod model;
+pub mod pair;
 pub mod replay;

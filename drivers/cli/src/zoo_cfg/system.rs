@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use zookeeper_core::{
+    Secret,
     endpoint::{CommandWhitelist, ConnectionThrottle, DigestAlgorithm},
     wire::Command,
 };
@@ -149,7 +150,7 @@ impl Builder {
                 self.config.server.endpoint.digest_algorithm = algorithm;
             }
             "DigestAuthenticationProvider.superDigest" => {
-                self.config.server.endpoint.super_digest = Some(value.into());
+                self.config.server.endpoint.super_digest = Some(Secret(value.into()));
             }
             "enforce.auth.enabled" => {
                 self.enforced = self.boolean(line, key, value).then_some(line);
@@ -203,7 +204,9 @@ impl Builder {
         let Throttle { tokens, fill_count, fill_time_ms } = self.throttle;
         if tokens > 0 {
             let fill_time = Duration::from_millis(u64::try_from(fill_time_ms).unwrap_or(1));
-            let throttle = ConnectionThrottle { tokens, fill_count, fill_time };
+            let mut throttle = ConnectionThrottle::new(tokens);
+            throttle.fill_count = fill_count;
+            throttle.fill_time = fill_time;
             self.config.server.endpoint.connection_throttle = Some(throttle);
         }
         self.finish_whitelist();
