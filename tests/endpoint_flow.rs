@@ -439,7 +439,7 @@ fn happen(world: &mut World, conns: &mut Vec<zookeeper_core::ConnId>, what: u8, 
         9 if world.is_open(conn) => world.eof(conn, Disconnect::Reset),
         10 => world.release(i64::from(which)),
         11 if !world.asked.is_empty() => world.answer(),
-        12 => world.answers = which % 2 == 0,
+        12 => world.answers = which.is_multiple_of(2),
         13 => world.set_room(conn, [None, Some(0), Some(50)][usize::from(which % 3)]),
         14 => world.pass(Duration::from_millis(u64::from(which) * 40)),
         15 => {
