@@ -112,17 +112,48 @@ impl Default for Config {
     }
 }
 
-/// A token bucket for handshakes.
+/// A token bucket for handshakes, with optional early random drops.
 ///
-/// Behaviour: `org.apache.zookeeper.server.BlueThrottle`, without its random dropping.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Behaviour: `org.apache.zookeeper.server.BlueThrottle`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct ConnectionThrottle {
-    /// Tokens the bucket holds.
+    /// Tokens the bucket holds (`connection_throttle_tokens`); 0 lets everything pass.
     pub tokens: u32,
-    /// Tokens added at a time.
+    /// Tokens added at a time (`connection_throttle_fill_count`).
     pub fill_count: u32,
-    /// Time between additions.
+    /// Time between additions (`connection_throttle_fill_time`).
     pub fill_time: Duration,
+    /// The least time between two changes of the drop probability
+    /// (`connection_throttle_freeze_time`); `None` switches random drops off.
+    pub freeze_time: Option<Duration>,
+    /// What an empty bucket adds to the drop probability (`connection_throttle_drop_increase`).
+    pub drop_increase: f64,
+    /// What a bucket that is full enough takes from it (`connection_throttle_drop_decrease`).
+    pub drop_decrease: f64,
+    /// The share of tokens in use up to which the bucket is full enough
+    /// (`connection_throttle_decrease_ratio`).
+    pub decrease_ratio: f64,
+    /// Whether a new session costs 3 tokens and a resumed one 2, instead of 1 each
+    /// (`connection_throttle_weight_enabled`).
+    pub is_weighted: bool,
+}
+
+impl ConnectionThrottle {
+    /// A bucket of `tokens`, and upstream's defaults for the rest.
+    #[must_use]
+    pub const fn new(tokens: u32) -> Self {
+        Self {
+            tokens,
+            fill_count: 1,
+            fill_time: Duration::from_millis(1),
+            freeze_time: None,
+            drop_increase: 0.02,
+            drop_decrease: 0.002,
+            decrease_ratio: 0.0,
+            is_weighted: false,
+        }
+    }
 }
 
 /// The four-letter words that are executed.

@@ -104,10 +104,11 @@ impl Endpoint {
         self.stats.connection_request_count += 1;
         self.set_deadline(conn, None);
         self.set_reading(conn, false);
-        if !self.tokens.take(self.now) {
+        let is_new = connect.session == SessionId::NONE;
+        if !self.tokens.take(self.now, is_new, &mut self.rng) {
             return self.close_now(conn, CloseReason::Busy);
         }
-        if connect.session != SessionId::NONE {
+        if !is_new {
             self.stats.connection_revalidate_count += 1;
             // Before the password is looked at, as upstream does: the session itself lives on.
             if let Some(old) = self.liveness.connection(connect.session) {

@@ -106,13 +106,15 @@ pub struct Endpoint {
     /// Whether the last drain ended with events or requests that it could not see.
     has_more: bool,
     is_shutting_down: bool,
+    rng: Rng,
 }
 
 impl Endpoint {
     /// An endpoint without connections. Equal seeds and inputs give equal outputs.
     #[must_use]
     pub fn new(config: Arc<Config>, now: Instant, seed: u64) -> Self {
-        let keys = Keys::new(&mut Rng::new(seed));
+        let mut rng = Rng::new(seed);
+        let keys = Keys::new(&mut rng);
         Self {
             now,
             wall_clock: (now, 0),
@@ -138,6 +140,7 @@ impl Endpoint {
             stats: Stats::default(),
             has_more: false,
             is_shutting_down: false,
+            rng,
             config,
         }
     }

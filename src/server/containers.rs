@@ -54,8 +54,11 @@ impl Server {
         if let Some(path) = self.cleaner.removable.pop_front() {
             let per_minute = self.config.containers.per_minute_max.max(1);
             self.cleaner.next_removal = self.now + Duration::from_secs(60) / per_minute;
-            // It may have got a child, or gone, since it was found.
-            if let Ok(txn) = self.tree.prepare_removal(&path) {
+            // It may have got a child or new data, or gone, since it was found.
+            let (now_ms, never_used_ms) = (self.clock.unix_ms(self.now), self.never_used_ms());
+            if self.tree.is_removal_candidate(&path, now_ms, never_used_ms)
+                && let Ok(txn) = self.tree.prepare_removal(&path)
+            {
                 self.remove(&txn);
             }
             return;
@@ -64,17 +67,22 @@ impl Server {
             self.cleaner.next_check = self.now + self.config.containers.check_interval;
             RemovalCursor::default()
         });
-        let never_used = self.config.containers.never_used_max.as_millis();
         let mut found = Vec::new();
         let more = self.tree.removal_candidates(
             &mut cursor,
             LOOKED_AT_PER_STEP,
             self.clock.unix_ms(self.now),
-            i64::try_from(never_used).unwrap_or(i64::MAX),
+            self.never_used_ms(),
             &mut found,
         );
         self.cleaner.removable.extend(found);
         self.cleaner.cursor = more.then_some(cursor);
+    }
+
+    /// How long a container may wait for its first child.
+    fn never_used_ms(&self) -> i64 {
+        let never_used = self.config.containers.never_used_max.as_millis();
+        i64::try_from(never_used).unwrap_or(i64::MAX)
     }
 
     fn remove(&mut self, txn: &Txn<'_>) {

@@ -10,7 +10,7 @@ use super::{
     Tree,
     fired::Fired,
     node::{Node, NodeId, Owner, ROOT},
-    quota::{self, Track, Verdict},
+    quota, signed,
 };
 use crate::{
     ids::Zxid,
@@ -46,61 +46,91 @@ pub enum Outcome {
 }
 
 /// A transaction that does not fit.
-struct Misfit;
+pub(super) struct Misfit;
+
+/// How a transaction is applied.
+#[derive(Debug)]
+pub(super) struct Step<'s> {
+    pub(super) header: &'s TxnHeader,
+    /// Where its events go; `None` when it comes from a log, which may lag behind the tree.
+    pub(super) fired: Option<&'s mut Fired>,
+}
+
+impl Step<'_> {
+    const fn is_replay(&self) -> bool {
+        self.fired.is_none()
+    }
+}
+
+/// A znode to come.
+struct New<'a> {
+    path: &'a str,
+    data: Option<Bytes>,
+    acl: &'a AclList,
+    owner: Owner,
+    parent_cversion: i32,
+}
 
 impl Tree {
     /// Applies a transaction prepared from the tree as it is now. Adds what watchers are to be told
     /// to `fired`.
     pub fn apply(&mut self, header: &TxnHeader, txn: &Txn<'_>, fired: &mut Fired) -> Outcome {
-        debug_assert!(header.zxid > self.last_zxid, "zxids rise");
+        if header.zxid <= self.last_zxid {
+            return Outcome::Inconsistent;
+        }
         self.last_zxid = header.zxid;
+        let mut step = Step { header, fired: Some(fired) };
         match txn {
+            Txn::Multi(txns) if txns.iter().any(is_error) => {
+                let outcome = |txn: &Txn<'_>| match txn {
+                    Txn::Error(error) => Outcome::Failed(*error),
+                    _ => Outcome::Failed(ErrorCode::OK),
+                };
+                Outcome::Multi(txns.iter().map(outcome).collect())
+            }
             Txn::Multi(txns) => {
-                let has_failed = txns.iter().any(|txn| matches!(txn, Txn::Error(_)));
-                if has_failed {
-                    let outcome = |txn: &Txn<'_>| match txn {
-                        Txn::Error(error) => Outcome::Failed(*error),
-                        _ => Outcome::Failed(ErrorCode::OK),
-                    };
-                    return Outcome::Multi(txns.iter().map(outcome).collect());
-                }
                 let mut outcomes = Vec::with_capacity(txns.len());
                 for txn in txns {
-                    match self.apply_one(header, txn, fired) {
+                    match self.apply_one(&mut step, txn) {
                         Ok(outcome) => outcomes.push(outcome),
                         Err(Misfit) => return Outcome::Inconsistent,
                     }
                 }
                 Outcome::Multi(outcomes)
             }
-            txn => self.apply_one(header, txn, fired).unwrap_or(Outcome::Inconsistent),
+            Txn::Check { .. } => Outcome::Inconsistent,
+            txn => self.apply_one(&mut step, txn).unwrap_or(Outcome::Inconsistent),
         }
     }
 
-    fn apply_one(
+    pub(super) fn apply_one(
         &mut self,
-        header: &TxnHeader,
+        step: &mut Step<'_>,
         txn: &Txn<'_>,
-        fired: &mut Fired,
     ) -> Result<Outcome, Misfit> {
+        let session = step.header.session;
         match txn {
             Txn::CreateSession { timeout_ms } => {
-                self.sessions.create(header.session, *timeout_ms);
+                if !step.is_replay() && self.sessions.is_known(session) {
+                    return Err(Misfit);
+                }
+                self.sessions.create(session, *timeout_ms);
                 Ok(Outcome::Done)
             }
             Txn::CloseSession { paths } => {
-                self.close_session(header, paths.as_deref(), fired)?;
+                self.close_session(step, paths.as_deref())?;
                 Ok(Outcome::Done)
             }
             Txn::Create { create2, path, data, acl, kind, parent_cversion } => {
                 let owner = match kind {
                     CreateKind::Persistent => Owner::Nobody,
-                    CreateKind::Ephemeral => Owner::Session(header.session),
+                    CreateKind::Ephemeral => Owner::Session(session),
                     CreateKind::Container => Owner::Container,
                     CreateKind::Ttl(ttl_ms) => Owner::Ttl(*ttl_ms),
                 };
-                let data = data.as_ref().map(own);
-                let id = self.create(header, path, data, acl, owner, *parent_cversion, fired)?;
+                let (data, parent_cversion) = (data.as_ref().map(own), *parent_cversion);
+                let new = New { path, data, acl, owner, parent_cversion };
+                let id = self.create(step, new, *create2)?;
                 let has_stat =
                     *create2 || matches!(kind, CreateKind::Container | CreateKind::Ttl(_));
                 let stat = has_stat.then(|| self.nodes.get(id).stat());
@@ -108,21 +138,17 @@ impl Tree {
             }
             Txn::Delete { path, .. } => {
                 let id = self.nodes.find(path.as_bytes()).ok_or(Misfit)?;
-                self.delete(header.zxid, id, fired)?;
+                self.delete(step, id)?;
                 Ok(Outcome::Done)
             }
             Txn::SetData { path, data, version } => {
                 let id = self.nodes.find(path.as_bytes()).ok_or(Misfit)?;
-                Ok(self.set_data(header, id, data.as_ref().map(own), *version, fired))
+                Ok(self.set_data(step, id, data.as_ref().map(own), *version))
             }
             Txn::SetAcl { path, acl, version } => {
                 let id = self.nodes.find(path.as_bytes()).ok_or(Misfit)?;
-                let acl = self.acls.acquire(acl.clone());
-                let node = self.nodes.get_mut(id);
-                let old = mem::replace(&mut node.acl, acl);
-                node.aversion = *version;
-                node.touched = header.zxid;
-                self.acls.release(&old);
+                self.set_acl(step.header.zxid, id, acl);
+                self.nodes.get_mut(id).aversion = *version;
                 self.refresh_digest(id);
                 Ok(Outcome::Changed(self.nodes.get(id).stat()))
             }
@@ -132,48 +158,45 @@ impl Tree {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the fields of one transaction")]
     fn create(
         &mut self,
-        header: &TxnHeader,
-        path: &str,
-        data: Option<Bytes>,
-        acl: &AclList,
-        owner: Owner,
-        parent_cversion: i32,
-        fired: &mut Fired,
+        step: &mut Step<'_>,
+        new: New<'_>,
+        is_create2: bool,
     ) -> Result<NodeId, Misfit> {
-        let (parent_path, name) = path::split(path).ok_or(Misfit)?;
+        let (parent_path, name) = path::split(new.path).ok_or(Misfit)?;
         let parent = self.nodes.find(parent_path.as_bytes()).ok_or(Misfit)?;
         if self.nodes.get(parent).owner.is_session() {
             return Err(Misfit);
         }
-        let zxid = header.zxid;
-        let acl = self.acls.acquire(acl.clone());
-        let mut node = Node::new(path.into(), parent, acl, owner);
-        node.data = data;
-        node.czxid = zxid;
-        node.mzxid = zxid;
-        node.pzxid = zxid;
-        node.touched = zxid;
-        node.ctime_ms = header.time_ms;
-        node.mtime_ms = header.time_ms;
+        if let Some(id) = self.nodes.find(new.path.as_bytes()) {
+            // A log that lags behind: only the oldest form of create leaves traces.
+            if step.is_replay()
+                && !is_create2
+                && matches!(new.owner, Owner::Nobody | Owner::Session(_))
+            {
+                self.count_child(step, parent, new.parent_cversion)?;
+                self.set_acl(step.header.zxid, id, new.acl);
+            }
+            return Err(Misfit);
+        }
+        if let Owner::Session(session) = new.owner
+            && !step.is_replay()
+            && !self.sessions.is_known(session)
+        {
+            return Err(Misfit);
+        }
+        self.count_child(step, parent, new.parent_cversion)?;
+        let TxnHeader { zxid, time_ms, .. } = *step.header;
+        let acl = self.acls.acquire(new.acl.clone());
+        let mut node = Node::new(new.path.into(), parent, acl, Owner::Nobody);
+        node.data = new.data;
+        (node.czxid, node.mzxid, node.pzxid, node.touched) = (zxid, zxid, zxid, zxid);
+        (node.ctime_ms, node.mtime_ms) = (time_ms, time_ms);
         let length = node.data_length();
         let id = self.nodes.insert(node);
-        match owner {
-            Owner::Session(session) => {
-                let place = self.sessions.add_ephemeral(session, id);
-                self.nodes.get_mut(id).ephemeral_place = place;
-            }
-            Owner::Container | Owner::Ttl(_) => drop(self.removable.insert(id)),
-            Owner::Nobody => {}
-        }
-        let parent_node = self.nodes.get_mut(parent);
-        parent_node.created_children = parent_cversion;
-        parent_node.pzxid = zxid;
-        parent_node.touched = zxid;
-        self.refresh_digest(id);
-        self.refresh_digest(parent);
+        self.give_to(id, new.owner);
+        self.refresh_content_digest(id);
         if let Some(subject) = quota::subject(parent_path) {
             match name {
                 quota::LIMITS => self.quotas.add(subject),
@@ -181,34 +204,66 @@ impl Tree {
                 _ => {}
             }
         }
-        self.update_usage(path, 1, signed(length));
-        self.fire(EventKind::NodeCreated, id, fired);
-        self.fire_children_changed(parent, fired);
+        self.update_usage(new.path, 1, signed(length));
+        self.fire(EventKind::NodeCreated, id, step);
+        self.fire_children_changed(parent, step);
         Ok(id)
     }
 
-    fn delete(&mut self, zxid: Zxid, id: NodeId, fired: &mut Fired) -> Result<(), Misfit> {
-        if id == ROOT || !self.nodes.get(id).children.is_empty() {
+    /// Counts a child that comes. A log that lags behind its snapshot never counts backwards;
+    /// "behind" is told by difference, so that the count may wrap.
+    fn count_child(
+        &mut self,
+        step: &Step<'_>,
+        parent: NodeId,
+        parent_cversion: i32,
+    ) -> Result<(), Misfit> {
+        let node = self.nodes.get_mut(parent);
+        let next = node.created_children.wrapping_add(1);
+        if step.is_replay() {
+            // The oldest logs say -1 for the next one.
+            let count = if parent_cversion == -1 { next } else { parent_cversion };
+            if count.wrapping_sub(node.created_children) <= 0 {
+                return Ok(());
+            }
+            node.created_children = count;
+        } else if parent_cversion == next {
+            node.created_children = next;
+        } else {
             return Err(Misfit);
         }
-        self.fire_deleted(id, fired);
+        node.pzxid = step.header.zxid;
+        node.touched = step.header.zxid;
+        self.refresh_digest(parent);
+        Ok(())
+    }
+
+    pub(super) fn delete(&mut self, step: &mut Step<'_>, id: NodeId) -> Result<(), Misfit> {
+        if id == ROOT {
+            return Err(Misfit);
+        }
+        if !self.nodes.get(id).children.is_empty() {
+            if !step.is_replay() {
+                return Err(Misfit);
+            }
+            // The children are those of a later znode of this path, which the log makes again.
+            let below: Vec<_> = self.nodes.subtree(id).skip(1).map(|(below, _)| below).collect();
+            for below in below.into_iter().rev() {
+                self.delete(step, below)?;
+            }
+        }
+        let zxid = step.header.zxid;
+        self.fire_deleted(id, step);
+        self.disown(id);
         let node = self.nodes.remove(id);
         self.digest = self.digest.wrapping_sub(u64::from(node.digest));
         self.newest_removal = zxid;
-        match node.owner {
-            Owner::Session(session) => {
-                let moved = self.sessions.remove_ephemeral(session, node.ephemeral_place);
-                if let Some(moved) = moved {
-                    self.nodes.get_mut(moved).ephemeral_place = node.ephemeral_place;
-                }
-            }
-            Owner::Container | Owner::Ttl(_) => drop(self.removable.remove(&id)),
-            Owner::Nobody => {}
-        }
         let parent = self.nodes.get_mut(node.parent);
-        parent.pzxid = zxid;
         parent.touched = zxid;
-        self.refresh_digest(node.parent);
+        if zxid > parent.pzxid {
+            parent.pzxid = zxid;
+            self.refresh_digest(node.parent);
+        }
         self.acls.release(&node.acl);
         let (parent_path, name) = path::split(&node.path).ok_or(Misfit)?;
         if name == quota::LIMITS
@@ -217,61 +272,74 @@ impl Tree {
             self.quotas.remove(subject);
         }
         self.update_usage(&node.path, -1, -signed(node.data_length()));
-        self.fire_children_changed(node.parent, fired);
+        self.fire_children_changed(node.parent, step);
         Ok(())
     }
 
     fn set_data(
         &mut self,
-        header: &TxnHeader,
+        step: &mut Step<'_>,
         id: NodeId,
         data: Option<Bytes>,
         version: i32,
-        fired: &mut Fired,
     ) -> Outcome {
         let before = self.nodes.get(id).data_length();
         self.nodes.set_data(id, data);
         let node = self.nodes.get_mut(id);
         node.version = version;
-        node.mzxid = header.zxid;
-        node.mtime_ms = header.time_ms;
-        node.touched = header.zxid;
+        node.mzxid = step.header.zxid;
+        node.mtime_ms = step.header.time_ms;
+        node.touched = step.header.zxid;
         let change = signed(node.data_length()) - signed(before);
         // Before quota statistics, which may be about this very znode.
         let stat = node.stat();
-        self.refresh_digest(id);
+        self.refresh_content_digest(id);
         if !self.quotas.is_empty() {
             let path = self.nodes.get(id).path.clone();
             self.update_usage(&path, 0, change);
         }
-        self.fire(EventKind::NodeDataChanged, id, fired);
+        self.fire(EventKind::NodeDataChanged, id, step);
         Outcome::Changed(stat)
     }
 
+    fn set_acl(&mut self, zxid: Zxid, id: NodeId, acl: &AclList) {
+        let acl = self.acls.acquire(acl.clone());
+        let node = self.nodes.get_mut(id);
+        let old = mem::replace(&mut node.acl, acl);
+        node.touched = zxid;
+        self.acls.release(&old);
+    }
+
+    /// Ends a session: the ephemerals listed go first, then whatever else the session has.
     fn close_session(
         &mut self,
-        header: &TxnHeader,
+        step: &mut Step<'_>,
         paths: Option<&[Box<str>]>,
-        fired: &mut Fired,
     ) -> Result<(), Misfit> {
-        match paths {
-            Some(paths) => {
-                for path in paths {
-                    let id = self.nodes.find(path.as_bytes()).ok_or(Misfit)?;
-                    self.delete(header.zxid, id, fired)?;
+        let session = step.header.session;
+        for path in paths.unwrap_or_default() {
+            match self.nodes.find(path.as_bytes()) {
+                Some(id)
+                    if step.is_replay() || self.nodes.get(id).owner == Owner::Session(session) =>
+                {
+                    self.delete(step, id)?;
                 }
-            }
-            None => {
-                for id in self.sessions.ephemerals(header.session).to_vec() {
-                    self.delete(header.zxid, id, fired)?;
-                }
+                None if step.is_replay() => {}
+                _ => return Err(Misfit),
             }
         }
-        self.sessions.remove(header.session);
+        let rest = self.sessions.ephemerals(session).to_vec();
+        if paths.is_some() && !rest.is_empty() && !step.is_replay() {
+            return Err(Misfit);
+        }
+        for id in rest {
+            self.delete(step, id)?;
+        }
+        self.sessions.remove(session);
         Ok(())
     }
 
-    /// Brings a znode's part of the digest up to date.
+    /// Brings a znode's part of the digest up to date after its stat changed.
     pub(super) fn refresh_digest(&mut self, id: NodeId) {
         if !self.config.digest {
             return;
@@ -282,45 +350,17 @@ impl Tree {
         self.digest = self.digest.wrapping_sub(u64::from(old)).wrapping_add(u64::from(new));
     }
 
-    /// Counts what lies below a path whose statistics have just come, and writes it there.
-    fn count_usage(&mut self, subject: &str) {
-        let (mut count, mut bytes) = (0, 0);
-        if let Some(id) = self.nodes.find(subject.as_bytes()) {
-            for node in self.nodes.subtree(id) {
-                count += 1;
-                bytes += signed(node.data_length());
-            }
-        }
-        self.write_usage(subject, Track { count, bytes, count_hard: -1, bytes_hard: -1 });
-    }
-
-    /// Adds a change to the statistics of the quota that covers a path. No transaction, no watch,
-    /// no version: upstream has it so.
-    fn update_usage(&mut self, path: &str, count: i64, bytes: i64) {
-        let Some(subject) = self.quotas.covering(path) else { return };
-        let track = |name| {
-            let id = self.nodes.find(quota::node_path(subject, name).as_bytes())?;
-            Some(Track::parse(self.nodes.get(id).data.as_deref().unwrap_or_default()))
-        };
-        let Some(used) = track(quota::STATS) else { return };
-        if let Some(limits) = track(quota::LIMITS)
-            && quota::judge(limits, used, count, bytes) != Verdict::Fits
-        {
-            self.soft_quota_excesses += 1;
-        }
-        self.write_usage(subject, used.changed(count, bytes));
-    }
-
-    fn write_usage(&mut self, subject: &str, used: Track) {
-        let path = quota::node_path(subject, quota::STATS);
-        if let Some(id) = self.nodes.find(path.as_bytes()) {
-            self.nodes.set_data(id, Some(used.to_string().into()));
-            self.nodes.get_mut(id).touched = self.last_zxid;
+    /// Brings a znode's part of the digest up to date after its data changed.
+    pub(super) fn refresh_content_digest(&mut self, id: NodeId) {
+        if self.config.digest {
+            self.nodes.get_mut(id).refresh_content();
+            self.refresh_digest(id);
         }
     }
 
     /// Tells those who watch a znode.
-    fn fire(&mut self, kind: EventKind, id: NodeId, fired: &mut Fired) {
+    fn fire(&mut self, kind: EventKind, id: NodeId, step: &mut Step<'_>) {
+        let Some(fired) = &mut step.fired else { return };
         let node = self.nodes.get(id);
         let start = fired.watchers.len();
         self.watches.trigger_data(node.path.as_bytes(), &mut fired.watchers);
@@ -328,7 +368,8 @@ impl Tree {
     }
 
     /// Tells those who watch a znode, its children included, that it goes.
-    fn fire_deleted(&mut self, id: NodeId, fired: &mut Fired) {
+    fn fire_deleted(&mut self, id: NodeId, step: &mut Step<'_>) {
+        let Some(fired) = &mut step.fired else { return };
         let node = self.nodes.get(id);
         let start = fired.watchers.len();
         self.watches.trigger_deleted(node.path.as_bytes(), &mut fired.watchers);
@@ -336,12 +377,17 @@ impl Tree {
     }
 
     /// Tells those who watch the children of a znode.
-    fn fire_children_changed(&mut self, id: NodeId, fired: &mut Fired) {
+    fn fire_children_changed(&mut self, id: NodeId, step: &mut Step<'_>) {
+        let Some(fired) = &mut step.fired else { return };
         let node = self.nodes.get(id);
         let start = fired.watchers.len();
         self.watches.trigger_child(node.path.as_bytes(), &mut fired.watchers);
         fired.push(EventKind::NodeChildrenChanged, &node.path, Some(&node.acl), start);
     }
+}
+
+pub(super) const fn is_error(txn: &Txn<'_>) -> bool {
+    matches!(txn, Txn::Error(_))
 }
 
 /// Data to keep: copied to its exact size.
@@ -350,8 +396,4 @@ fn own(data: &Blob<'_>) -> Bytes {
         Blob::Slice(bytes) => Bytes::copy_from_slice(bytes),
         Blob::Shared(bytes) => (*bytes).clone(),
     }
-}
-
-fn signed(length: usize) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX)
 }

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | znodes and the way to them | `node.rs` |
 //! | checks of writes, in upstream's order | `prepare.rs`; inside a multi through `pending.rs` |
-//! | changes, their events, the digest, quota statistics | `apply.rs` |
+//! | changes, their events, the digest | `apply.rs`; quota statistics `usage.rs` |
+//! | the same from a log | `recovery.rs`; from and to a snapshot `restore.rs` |
 //! | reads and watch bookkeeping | `read.rs` |
 //! | who may do what | `acl.rs` |
 //! | watches | `watches.rs`; what they yield `fired.rs` |
@@ -25,8 +26,11 @@ mod pending;
 mod prepare;
 mod quota;
 mod read;
+mod recovery;
 mod removal;
+mod restore;
 mod sessions;
+mod usage;
 mod watches;
 
 pub use answer::Answer;
@@ -34,6 +38,7 @@ pub use apply::Outcome;
 pub use create_mode::CreateMode;
 pub use fired::{Change, Fired};
 pub use removal::RemovalCursor;
+pub use restore::{RestoreError, StoredNode, StoredStat};
 pub use sessions::{SessionView, Sessions};
 pub use watches::{WatchMode, WatchRefused, WatchSummary, Watcher, Watches};
 
@@ -56,6 +61,9 @@ use crate::{
 pub struct Config {
     /// `extendedTypesEnabled`: whether znodes may have a time to live.
     pub extended_types: bool,
+    /// `emulate353TTLNodes`: whether snapshots may mark TTL znodes as 3.5.3 did; only with
+    /// `extended_types`.
+    pub emulate_353_ttl: bool,
     /// `enforceQuota`: whether hard limits refuse a write.
     pub enforce_quota: bool,
     /// `skipACL`: whether everyone may do everything.
@@ -78,6 +86,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             extended_types: false,
+            emulate_353_ttl: false,
             enforce_quota: false,
             skip_acl: false,
             digest: true,
@@ -145,7 +154,7 @@ impl Tree {
         // As upstream makes them.
         tree.nodes.get_mut(config).aversion = -1;
         let all: Vec<_> = tree.nodes.iter().map(|(id, _)| id).collect();
-        all.into_iter().for_each(|id| tree.refresh_digest(id));
+        all.into_iter().for_each(|id| tree.refresh_content_digest(id));
         tree
     }
 
@@ -233,7 +242,7 @@ impl Tree {
             let is_removable = matches!(node.owner, Owner::Container | Owner::Ttl(_));
             assert_eq!(self.removable.contains(&id), is_removable);
             if self.config.digest {
-                assert_eq!(node.digest, node.compute_digest(), "{}", node.path);
+                assert_eq!(node.digest, node.recompute_digest(), "{}", node.path);
                 digest = digest.wrapping_add(u64::from(node.digest));
             }
         }
@@ -249,6 +258,11 @@ impl Tree {
         let acl = self.acls.acquire(acl);
         self.nodes.insert(Node::new(path.into(), parent, acl, Owner::Nobody))
     }
+}
+
+/// A length as a term of a difference.
+fn signed(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(super) enum Owner {
 }
 
 /// How TTL is marked in an owner, and which bits hold the time.
-const TTL_MARK: u64 = 0xff << 56;
+pub(super) const TTL_MARK: u64 = 0xff << 56;
 const TTL_BITS: u64 = (1 << 40) - 1;
 
 /// The longest time to live, in milliseconds.
@@ -87,6 +87,12 @@ pub(super) struct Node {
     pub(super) touched: Zxid,
     /// Its part of the tree's digest.
     pub(super) digest: u32,
+    /// The checksum of path and data, which its digest begins with.
+    content: u32,
+    /// How many znodes lie below it.
+    descendants: usize,
+    /// The hash of its path, so that neither growth nor removal hashes it again.
+    hash: u64,
 }
 
 impl Node {
@@ -120,19 +126,45 @@ impl Node {
         path::split(&self.path).map_or("", |(_, name)| name)
     }
 
-    /// Its digest: a checksum of everything it holds.
-    ///
-    /// Behaviour: `org.apache.zookeeper.server.DigestCalculator`.
-    pub(super) fn compute_digest(&self) -> u32 {
-        // Below the reserved path nothing counts: quota statistics change without transactions.
-        if self.path.starts_with("/zookeeper/") {
-            return 0;
+    /// How many znodes lie below it, at any depth.
+    pub(super) const fn descendants(&self) -> usize {
+        self.descendants
+    }
+
+    /// Brings the checksum of path and data up to date. It is kept, so that a child that comes or
+    /// goes costs its parent no pass over the parent's data.
+    pub(super) fn refresh_content(&mut self) {
+        if !self.path.starts_with(RESERVED) {
+            self.content = self.compute_content();
         }
+    }
+
+    fn compute_content(&self) -> u32 {
         let mut hasher = crc32fast::Hasher::new();
         if self.path.len() > 1 {
             hasher.update(self.path.as_bytes());
         }
         hasher.update(self.data.as_deref().unwrap_or_default());
+        hasher.finalize()
+    }
+
+    /// Its digest: a checksum of everything it holds. The one of path and data must be up to date.
+    pub(super) fn compute_digest(&self) -> u32 {
+        self.digest_from(self.content)
+    }
+
+    /// Its digest from nothing that is kept, to check what is kept.
+    pub(super) fn recompute_digest(&self) -> u32 {
+        self.digest_from(self.compute_content())
+    }
+
+    /// Behaviour: `org.apache.zookeeper.server.DigestCalculator`.
+    fn digest_from(&self, content: u32) -> u32 {
+        // Below the reserved path nothing counts: quota statistics change without transactions.
+        if self.path.starts_with(RESERVED) {
+            return 0;
+        }
+        let mut hasher = crc32fast::Hasher::new_with_initial(content);
         let mut stat = [0; 60];
         let longs = [self.czxid.0, self.mzxid.0, self.pzxid.0, self.ctime_ms, self.mtime_ms];
         for (chunk, value) in stat.chunks_exact_mut(8).zip(longs) {
@@ -147,6 +179,9 @@ impl Node {
         hasher.finalize()
     }
 }
+
+/// What lies below does not count for the digest; `/zookeeper` itself does.
+const RESERVED: &str = "/zookeeper/";
 
 /// A count as a stat shows it.
 fn count(count: usize) -> i32 {
@@ -194,6 +229,7 @@ impl Nodes {
     pub(super) fn insert(&mut self, mut node: Node) -> NodeId {
         self.bytes += (node.path.len() + node.data_length()) as u64;
         let hash = self.keys.hash(node.path.as_bytes());
+        node.hash = hash;
         let parent = node.parent;
         if let Some(parent) = self.slots.get(parent.0 as usize) {
             node.place = u32::try_from(parent.children.len()).unwrap_or(u32::MAX);
@@ -202,10 +238,11 @@ impl Nodes {
         let id = NodeId(u32::try_from(self.slots.insert(Box::new(node))).unwrap_or(u32::MAX));
         if !is_root {
             self.get_mut(parent).children.push(id);
+            self.count_descendants(parent, 1);
         }
-        let (slots, keys) = (&self.slots, &self.keys);
-        self.shards[shard(hash)]
-            .insert_unique(hash, id, |&other| keys.hash(slots[other.0 as usize].path.as_bytes()));
+        let slots = &self.slots;
+        let hash_of = |&other: &NodeId| slots[other.0 as usize].hash;
+        self.shards[shard(hash)].insert_unique(hash, id, hash_of);
         id
     }
 
@@ -214,16 +251,19 @@ impl Nodes {
         let node = self.slots.remove(id.0 as usize);
         debug_assert!(node.children.is_empty());
         self.bytes -= (node.path.len() + node.data_length()) as u64;
-        let hash = self.keys.hash(node.path.as_bytes());
-        if let Ok(entry) = self.shards[shard(hash)].find_entry(hash, |&other| other == id) {
-            entry.remove();
+        let hash = node.hash;
+        match self.shards[shard(hash)].find_entry(hash, |&other| other == id) {
+            Ok(entry) => drop(entry.remove()),
+            Err(_) => debug_assert!(false, "every znode is in the table"),
         }
         let place = node.place as usize;
-        let parent = self.get_mut(node.parent);
-        parent.children.swap_remove(place);
-        if let Some(&moved) = parent.children.get(place) {
+        let siblings = &mut self.get_mut(node.parent).children;
+        siblings.swap_remove(place);
+        shrink(siblings);
+        if let Some(&moved) = siblings.get(place) {
             self.get_mut(moved).place = node.place;
         }
+        self.count_descendants(node.parent, -1);
         node
     }
 
@@ -249,14 +289,27 @@ impl Nodes {
             .map(|(slot, node)| (NodeId(u32::try_from(slot).unwrap_or(u32::MAX)), &**node))
     }
 
-    /// A znode and all below it, without order.
-    pub(super) fn subtree(&self, id: NodeId) -> impl Iterator<Item = &Node> {
+    /// A znode and all below it, parents before their children.
+    pub(super) fn subtree(&self, id: NodeId) -> impl Iterator<Item = (NodeId, &Node)> {
         let mut waiting = vec![id];
         std::iter::from_fn(move || {
-            let node = self.get(waiting.pop()?);
+            let id = waiting.pop()?;
+            let node = self.get(id);
             waiting.extend(&node.children);
-            Some(node)
+            Some((id, node))
         })
+    }
+
+    /// Adds a change to the counts of a znode and all its ancestors.
+    fn count_descendants(&mut self, mut id: NodeId, change: isize) {
+        loop {
+            let node = self.get_mut(id);
+            node.descendants = node.descendants.wrapping_add_signed(change);
+            if id == ROOT {
+                return;
+            }
+            id = node.parent;
+        }
     }
 
     pub(super) fn check_invariants(&self) {
@@ -272,6 +325,8 @@ impl Nodes {
                     Some(if id == ROOT { "" } else { &*node.path })
                 });
             }
+            let below = node.children.iter().map(|&child| self.get(child).descendants + 1);
+            assert_eq!(below.sum::<usize>(), node.descendants, "below {}", node.path);
             assert!(!node.owner.is_session() || node.children.is_empty());
         }
         assert_eq!(bytes, self.bytes);
@@ -302,7 +357,17 @@ impl Node {
             aversion: 0,
             touched: Zxid::ZERO,
             digest: 0,
+            content: 0,
+            descendants: 0,
+            hash: 0,
         }
+    }
+}
+
+/// Gives memory back when a list has become much shorter than it was.
+pub(super) fn shrink(list: &mut Vec<NodeId>) {
+    if list.capacity() > 64 && list.len() < list.capacity() / 4 {
+        list.shrink_to(list.capacity() / 2);
     }
 }
 

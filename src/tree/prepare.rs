@@ -12,6 +12,7 @@ use super::{
     node::{Owner, TTL_MAX_MS},
     pending::{Facts, View},
     quota::{self, Track, Verdict},
+    signed,
 };
 use crate::{
     ids::SessionId,
@@ -48,7 +49,7 @@ impl Tree {
         request: &Request<'a>,
     ) -> Result<Txn<'a>, ErrorCode> {
         let view = View::new(self);
-        match request {
+        let txn = match request {
             Request::Create(_)
             | Request::Create2(_)
             | Request::CreateContainer(_)
@@ -60,13 +61,20 @@ impl Tree {
             Request::SetData(request) => self.prepare_set_data(&view, caller, request),
             Request::SetAcl(request) => self.prepare_set_acl(&view, caller, request),
             Request::Multi(operations) => self.prepare_multi(caller, operations),
-            Request::Reconfig(_) if self.config.reconfig_enabled => Err(ErrorCode::UNIMPLEMENTED),
+            Request::Reconfig(_) if self.config.reconfig_enabled => {
+                self.check_session(caller).and(Err(ErrorCode::UNIMPLEMENTED))
+            }
             Request::Reconfig(_) => Err(ErrorCode::RECONFIG_DISABLED),
             _ => {
                 debug_assert!(false, "{} is no write", request.op());
                 Err(ErrorCode::UNIMPLEMENTED)
             }
+        }?;
+        // `auth` in an ACL may have made it longer than the request it came in.
+        if txn.encoded_length() > self.config.transaction_length_max {
+            return Err(ErrorCode::MARSHALLING_ERROR);
         }
+        Ok(txn)
     }
 
     /// The end of a session.
@@ -124,6 +132,10 @@ impl Tree {
         if !is_ttl_right {
             return Err(ErrorCode::BAD_ARGUMENTS);
         }
+        self.check_session(caller).map_err(|error| {
+            // As upstream: only who wants an ephemeral is told what it means.
+            if mode.is_ephemeral() { ErrorCode::SESSION_EXPIRED } else { error }
+        })?;
         let path = text(create.path)?;
         let (parent_path, _) = path.rsplit_once('/').ok_or(ErrorCode::BAD_ARGUMENTS)?;
         if path.contains('\0') {
@@ -145,7 +157,7 @@ impl Tree {
             return Err(ErrorCode::NO_CHILDREN_FOR_EPHEMERALS);
         }
         let length = create.data.as_ref().map_or(0, |data| data.len());
-        self.check_quota(&path, 1, signed(length))?;
+        self.check_quota(view, &path, 1, signed(length))?;
         let kind = match create.op {
             Op::CreateContainer => CreateKind::Container,
             Op::CreateTtl => CreateKind::Ttl(create.ttl_ms),
@@ -168,6 +180,7 @@ impl Tree {
         caller: &Caller<'_>,
         request: &VersionRequest<'a>,
     ) -> Result<Txn<'a>, ErrorCode> {
+        self.check_session(caller)?;
         let path = text(request.path)?;
         let (parent_path, _) = path.rsplit_once('/').ok_or(ErrorCode::BAD_ARGUMENTS)?;
         if path.contains('\0') || RESERVED.contains(&&*path) {
@@ -189,11 +202,12 @@ impl Tree {
         caller: &Caller<'_>,
         request: &SetDataRequest<'a>,
     ) -> Result<Txn<'a>, ErrorCode> {
+        self.check_session(caller)?;
         let path = valid(request.path)?;
         let node = view.find(&path).ok_or(ErrorCode::NO_NODE)?;
         self.check(&node, perms::WRITE, caller)?;
         let length = request.data.as_ref().map_or(0, |data| data.len());
-        self.check_quota(&path, 0, signed(length) - signed(node.data_length))?;
+        self.check_quota(view, &path, 0, signed(length) - signed(node.data_length))?;
         let version = check_version(node.version, request.version)?;
         Ok(Txn::SetData { path, data: request.data, version })
     }
@@ -204,6 +218,7 @@ impl Tree {
         caller: &Caller<'_>,
         request: &SetAclRequest<'a>,
     ) -> Result<Txn<'a>, ErrorCode> {
+        self.check_session(caller)?;
         let path = valid(request.path)?;
         let acl = self.fix_up(request.acl, caller)?;
         let node = view.find(&path).ok_or(ErrorCode::NO_NODE)?;
@@ -218,6 +233,7 @@ impl Tree {
         caller: &Caller<'_>,
         request: &VersionRequest<'a>,
     ) -> Result<Txn<'a>, ErrorCode> {
+        self.check_session(caller)?;
         let path = valid(request.path)?;
         let node = view.find(&path).ok_or(ErrorCode::NO_NODE)?;
         self.check(&node, perms::READ, caller)?;
@@ -236,6 +252,7 @@ impl Tree {
         }
         let mut view = View::new(self);
         let mut txns = Vec::new();
+        let mut length = 0;
         let mut has_failed = false;
         for operation in operations.iter() {
             if has_failed {
@@ -245,19 +262,23 @@ impl Tree {
             match self.prepare_one(&view, caller, &operation) {
                 Ok(txn) => {
                     view.record(&txn);
+                    length += txn.encoded_length();
                     txns.push(txn);
                 }
+                // What upstream stumbles over fails the whole request, not the operation.
+                Err(ErrorCode::MARSHALLING_ERROR) => return Err(ErrorCode::MARSHALLING_ERROR),
                 Err(error) => {
                     has_failed = true;
                     txns.push(Txn::Error(error));
                 }
             }
+            // Early: each of many operations may repeat a long list of identities. The headers
+            // counted here are longer than those of operations in the log.
+            if length > self.config.transaction_length_max.saturating_mul(4) {
+                return Err(ErrorCode::MARSHALLING_ERROR);
+            }
         }
-        let txn = Txn::Multi(txns);
-        if txn.encoded_length() > self.config.transaction_length_max {
-            return Err(ErrorCode::MARSHALLING_ERROR);
-        }
-        Ok(txn)
+        Ok(Txn::Multi(txns))
     }
 
     fn prepare_one<'a>(
@@ -287,12 +308,15 @@ impl Tree {
         caller: &Caller<'_>,
     ) -> Result<AclList, ErrorCode> {
         let list = acl::fix_up(entries, caller.identities, self.config.digest_enabled)?;
-        // `auth` may have made it longer than the request that it came in.
-        let length: usize = list.iter().map(|acl| 12 + acl.id.scheme.len() + acl.id.id.len()).sum();
-        if length > self.config.transaction_length_max / 2 {
-            return Err(ErrorCode::MARSHALLING_ERROR);
-        }
         Ok(self.acls.shared(list))
+    }
+
+    fn check_session(&self, caller: &Caller<'_>) -> Result<(), ErrorCode> {
+        if self.sessions.is_known(caller.session) {
+            Ok(())
+        } else {
+            Err(ErrorCode::UNKNOWN_SESSION)
+        }
     }
 
     fn check(
@@ -308,9 +332,16 @@ impl Tree {
         }
     }
 
-    /// Whether a change of so many znodes and bytes fits the quota it falls under. Like upstream's,
-    /// the check sees the tree without the multi it is part of.
-    fn check_quota(&self, path: &str, count: i64, bytes: i64) -> Result<(), ErrorCode> {
+    /// Whether a change of so many znodes and bytes fits the quota it falls under. Limits are those
+    /// of the tree; usage is with what the multi has done so far, which upstream leaves out: there
+    /// a multi may exceed a quota.
+    fn check_quota(
+        &self,
+        view: &View<'_>,
+        path: &str,
+        count: i64,
+        bytes: i64,
+    ) -> Result<(), ErrorCode> {
         if !self.config.enforce_quota {
             return Ok(());
         }
@@ -322,6 +353,8 @@ impl Tree {
         let Some((limits, used)) = track(quota::LIMITS).zip(track(quota::STATS)) else {
             return Ok(());
         };
+        let growth = view.growth(subject);
+        let used = used.changed(growth.count, growth.bytes);
         match quota::judge(limits, used, count, bytes) {
             Verdict::ExceedsHard => return Err(ErrorCode::QUOTA_EXCEEDED),
             Verdict::Fits | Verdict::ExceedsSoft => {}
@@ -423,10 +456,6 @@ const fn check_version(current: i32, expected: i32) -> Result<i32, ErrorCode> {
         -1 => 0,
         next => next,
     })
-}
-
-fn signed(length: usize) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -144,18 +144,15 @@ impl Tree {
         let mut results = Vec::new();
         for operation in operations.iter() {
             let (path, is_data) = match operation {
-                MultiOp::GetData(request) => (request.path, true),
-                MultiOp::GetChildren(request) => (request.path, false),
+                MultiOp::GetData(ReadRequest { path: Some(path), .. }) => (path, true),
+                MultiOp::GetChildren(ReadRequest { path: Some(path), .. }) => (path, false),
                 // As upstream, with what was read so far behind the error.
                 _ => {
                     return Answer::new(self.last_zxid, Body::Reads(Reads(results)))
                         .with_error(ErrorCode::MARSHALLING_ERROR);
                 }
             };
-            let node = path
-                .ok_or_else(|| ErrorCode::MARSHALLING_ERROR.into())
-                .and_then(|path| self.readable(caller, path))
-                .map(|id| self.nodes.get(id));
+            let node = self.readable(caller, path).map(|id| self.nodes.get(id));
             results.push(match node {
                 Ok(node) if is_data => ReadResult::Data(node),
                 Ok(node) => ReadResult::Children(Names { nodes: &self.nodes, node }),
@@ -185,8 +182,7 @@ impl Tree {
     ) -> Result<Answer<'_>, Failure> {
         let path = path.ok_or(ErrorCode::MARSHALLING_ERROR)?;
         let id = self.readable(caller, path)?;
-        let below = self.nodes.subtree(id).count() - 1;
-        let count = i32::try_from(below).unwrap_or(i32::MAX);
+        let count = i32::try_from(self.nodes.get(id).descendants()).unwrap_or(i32::MAX);
         Ok(Answer::new(self.last_zxid, Body::Count(count)))
     }
 

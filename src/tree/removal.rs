@@ -39,6 +39,14 @@ impl Tree {
         }
         looked_at == budget
     }
+
+    /// Whether a candidate is one still: it may have got a child or new data, or gone.
+    #[must_use]
+    pub fn is_removal_candidate(&self, path: &str, now_ms: i64, never_used_ms: i64) -> bool {
+        self.nodes
+            .find(path.as_bytes())
+            .is_some_and(|id| self.nodes.get(id).is_outlived(now_ms, never_used_ms))
+    }
 }
 
 impl Node {
@@ -48,7 +56,8 @@ impl Node {
             return false;
         }
         match self.owner {
-            Owner::Container if self.created_children > 0 => true,
+            // The count may have wrapped.
+            Owner::Container if self.created_children != 0 => true,
             Owner::Container => never_used_ms > 0 && age_ms > never_used_ms,
             Owner::Ttl(ttl_ms) => age_ms > ttl_ms,
             Owner::Nobody | Owner::Session(_) => false,

@@ -1,26 +1,35 @@
 //! Sessions as transactions make them: time-out and ephemerals. Deadlines are somebody else's.
+//!
+//! Behaviour: the table of `org.apache.zookeeper.server.SessionTrackerImpl`, and the `ephemerals`
+//! of `DataTree`.
 
+use std::collections::BTreeMap;
+
+use super::node::{NodeId, Nodes, Owner, shrink};
 use crate::{
     hash::{Keys, Map},
     ids::SessionId,
 };
 
-use super::node::{NodeId, Nodes};
-
 /// The sessions of a tree.
 #[derive(Debug)]
 pub struct Sessions {
-    by_id: Map<SessionId, Session>,
-    /// Counts sessions, to keep them in order.
-    created: u64,
+    by_id: Map<SessionId, Box<Session>>,
+    /// Those that are known, in the order of their creation.
+    order: BTreeMap<u64, SessionId>,
+    /// The place of the next one.
+    next: u64,
     ephemerals: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Session {
-    timeout_ms: i32,
+    /// `None` where only ephemerals are known: a log may lag behind the snapshot.
+    timeout_ms: Option<i32>,
+    /// Its place in the order.
+    place: u64,
+    /// In an order that depends on history only.
     ephemerals: Vec<NodeId>,
-    order: u64,
 }
 
 /// What a session is.
@@ -34,36 +43,41 @@ pub struct SessionView {
 
 impl Sessions {
     pub(super) fn new(keys: &Keys) -> Self {
-        Self { by_id: keys.map(), created: 0, ephemerals: 0 }
+        Self { by_id: keys.map(), order: BTreeMap::new(), next: 0, ephemerals: 0 }
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_id.len()
+        self.order.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
+        self.order.is_empty()
     }
 
     /// A session.
     #[must_use]
     pub fn get(&self, id: SessionId) -> Option<SessionView> {
-        self.by_id.get(&id).map(Session::view)
+        let session = self.by_id.get(&id)?;
+        let timeout_ms = session.timeout_ms?;
+        Some(SessionView { timeout_ms, ephemerals: session.ephemerals.len() })
     }
 
     /// All sessions, in the order of their creation.
     pub fn iter(&self) -> impl Iterator<Item = (SessionId, SessionView)> {
-        let mut all: Vec<_> = self.by_id.iter().collect();
-        all.sort_unstable_by_key(|(_, session)| session.order);
-        all.into_iter().map(|(&id, session)| (id, session.view()))
+        self.order.values().filter_map(|&id| Some((id, self.get(id)?)))
     }
 
     pub(super) const fn ephemeral_count(&self) -> usize {
         self.ephemerals
+    }
+
+    /// Whether a transaction has created it and none has ended it.
+    pub(super) fn is_known(&self, id: SessionId) -> bool {
+        self.by_id.get(&id).is_some_and(|session| session.timeout_ms.is_some())
     }
 
     /// A session's ephemerals, in an order that depends on history only.
@@ -71,33 +85,40 @@ impl Sessions {
         self.by_id.get(&id).map_or(&[], |session| &session.ephemerals)
     }
 
+    /// The ephemerals of sessions that nobody knows, sorted.
+    pub(super) fn orphans(&self) -> Vec<NodeId> {
+        let unknown = self.by_id.values().filter(|session| session.timeout_ms.is_none());
+        let mut orphans: Vec<_> =
+            unknown.flat_map(|session| session.ephemerals.iter().copied()).collect();
+        orphans.sort_unstable();
+        orphans
+    }
+
+    /// Makes a session known, or gives it another time-out.
     pub(super) fn create(&mut self, id: SessionId, timeout_ms: i32) {
-        self.created += 1;
-        let order = self.created;
-        let session =
-            self.by_id.entry(id).or_insert(Session { timeout_ms, ephemerals: Vec::new(), order });
-        session.timeout_ms = timeout_ms;
+        let session = self.by_id.entry(id).or_default();
+        if session.timeout_ms.replace(timeout_ms).is_none() {
+            session.place = self.next;
+            self.order.insert(self.next, id);
+            self.next += 1;
+        }
     }
 
     /// Forgets a session whose ephemerals are gone.
     pub(super) fn remove(&mut self, id: SessionId) {
-        let session = self.by_id.remove(&id);
-        debug_assert!(session.is_none_or(|session| session.ephemerals.is_empty()));
+        let Some(session) = self.by_id.remove(&id) else { return };
+        debug_assert!(session.ephemerals.is_empty(), "ephemerals go with their session");
+        if session.timeout_ms.is_some() {
+            self.order.remove(&session.place);
+        }
     }
 
     /// Gives a znode to its session. Returns its place there.
     pub(super) fn add_ephemeral(&mut self, id: SessionId, node: NodeId) -> u32 {
-        self.created += 1;
-        let order = self.created;
-        // Old logs may have ephemerals of sessions that they do not create.
-        let session = self.by_id.entry(id).or_insert(Session {
-            timeout_ms: 0,
-            ephemerals: Vec::new(),
-            order,
-        });
+        let ephemerals = &mut self.by_id.entry(id).or_default().ephemerals;
         self.ephemerals += 1;
-        session.ephemerals.push(node);
-        u32::try_from(session.ephemerals.len() - 1).unwrap_or(u32::MAX)
+        ephemerals.push(node);
+        u32::try_from(ephemerals.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// Takes a znode from its session. Returns the znode that has its place now.
@@ -105,27 +126,54 @@ impl Sessions {
         let session = self.by_id.get_mut(&id)?;
         self.ephemerals -= 1;
         session.ephemerals.swap_remove(place as usize);
-        session.ephemerals.get(place as usize).copied()
+        shrink(&mut session.ephemerals);
+        let moved = session.ephemerals.get(place as usize).copied();
+        if session.timeout_ms.is_none() && session.ephemerals.is_empty() {
+            self.by_id.remove(&id);
+        }
+        moved
     }
 
     pub(super) fn check_invariants(&self, nodes: &Nodes) {
+        let mut known = 0;
         let mut total = 0;
         for (&id, session) in &self.by_id {
+            if session.timeout_ms.is_some() {
+                known += 1;
+                assert_eq!(self.order.get(&session.place), Some(&id));
+            } else {
+                assert!(!session.ephemerals.is_empty(), "the unknown is forgotten");
+            }
             for (place, &node) in session.ephemerals.iter().enumerate() {
                 let node = nodes.get(node);
-                assert_eq!(node.owner, super::node::Owner::Session(id));
+                assert_eq!(node.owner, Owner::Session(id));
                 assert_eq!(node.ephemeral_place as usize, place);
             }
             total += session.ephemerals.len();
         }
+        assert_eq!(known, self.order.len());
         assert_eq!(total, self.ephemerals);
         let owned = nodes.iter().filter(|(_, node)| node.owner.is_session()).count();
         assert_eq!(owned, total, "every ephemeral belongs to a session");
     }
 }
 
-impl Session {
-    const fn view(&self) -> SessionView {
-        SessionView { timeout_ms: self.timeout_ms, ephemerals: self.ephemerals.len() }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    #[test]
+    fn sessions_keep_the_order_of_their_creation() {
+        let mut sessions = Sessions::new(&Keys::new(&mut Rng::new(1)));
+        for id in [30, 10, 20] {
+            sessions.create(SessionId(id), 1);
+        }
+        sessions.create(SessionId(30), 5);
+        sessions.remove(SessionId(10));
+        sessions.create(SessionId(10), 2);
+        let all: Vec<_> = sessions.iter().map(|(id, view)| (id.0, view.timeout_ms)).collect();
+        assert_eq!(all, [(30, 5), (20, 1), (10, 2)]);
+        assert_eq!(sessions.len(), 3);
     }
 }

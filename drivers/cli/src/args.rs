@@ -31,17 +31,17 @@ impl Default for Command {
 /// Run a standalone server that any ZooKeeper client can use.
 ///
 /// When it is ready it prints one line on standard output that says how to connect. Logs go to
-/// standard error. SIGTERM and Ctrl-C stop it gracefully: what was promised to clients is sent, then
-/// connections are closed; a second signal ends it at once.
+/// standard error. SIGTERM and Ctrl-C stop it gracefully: what was promised to clients is sent,
+/// then connections are closed; a second signal ends it at once.
 #[derive(Args, Debug, Default)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ServeArguments {
     /// Where to listen; may be given several times.
     ///
-    /// A name is as good as an address; port 0 takes any free port. 0.0.0.0 is every IPv4 address of
-    /// this machine, [::] every IPv6 address. Replaces what --config says about listening.
-    /// [default: 127.0.0.1:2181]
-    #[arg(short, long, value_name = "ADDR:PORT", verbatim_doc_comment)]
+    /// A name is as good as an address; port 0 takes any free port. 0.0.0.0 is every IPv4 address
+    /// of this machine, [::] every IPv6 address. Replaces what --config says about listening.
+    /// Without both it is 127.0.0.1:2181.
+    #[arg(short, long, value_name = "ADDR:PORT")]
     pub(crate) listen: Vec<Listen>,
 
     /// Read settings from a zoo.cfg, as Apache ZooKeeper has them.

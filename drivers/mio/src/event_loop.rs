@@ -44,7 +44,7 @@ const ACCEPTS_PER_TURN: usize = 128;
 /// Connections looked after in a turn.
 const CONNECTIONS_PER_TURN: usize = 256;
 /// Bytes read in a turn, not counting the last read.
-const BYTES_READ_PER_TURN: usize = 1 << 20;
+const BYTES_READ_PER_TURN: usize = 256 << 10;
 /// Bytes written in a turn to one connection, not counting the last write.
 const BYTES_WRITTEN_PER_TURN: usize = 1 << 20;
 

@@ -1,4 +1,4 @@
-//! ZooKeeper's state machines on real sockets, driven by [mio](::mio).
+//! ZooKeeper's state machines on real sockets, driven by [`mio`].
 //!
 //! A [`Server`] is one event loop on the thread that calls [`Server::run`]. Every decision of the
 //! protocol is [`zookeeper_core`]'s; here are sockets, readiness and clocks, nothing else.

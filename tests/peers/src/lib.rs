@@ -1,7 +1,8 @@
 //! Foreign ZooKeeper programs, started and stopped for tests.
 //!
-//! A test asks for a server [`Kind`], gets `None` where the program is not installed (see
-//! [`need`] for the rule that turns this into a failure), and starts it with [`Options`]:
+//! A test runs if it is [`enabled`], asks for a server [`Kind`], gets `None` where the program is
+//! not installed (see [`need`] for the rule that turns this into a failure), and starts it with
+//! [`Options`]:
 //!
 //! ```no_run
 //! use zookeeper_peers::{Kind, Options, Server};
@@ -24,6 +25,7 @@ mod deadline;
 mod group;
 mod need;
 mod options;
+pub mod oracle;
 mod ports;
 mod program;
 mod server;
@@ -31,7 +33,7 @@ mod shell;
 
 pub use deadline::Deadline;
 pub use group::ProcessGroup;
-pub use need::{in_ci, need, skipped};
+pub use need::{enabled, in_ci, need, skipped};
 pub use options::Options;
 pub use ports::{four_letter_word, free_port};
 pub use program::{Kind, Program, data_path, need_python};

@@ -1,4 +1,4 @@
-//! What happens where a foreign program is not installed.
+//! What happens where foreign programs are not wanted, or not installed.
 
 use std::env;
 use std::io::{self, Write as _};
@@ -16,6 +16,17 @@ pub fn need<T>(what: &str, found: Option<T>) -> Option<T> {
         skipped(what);
     }
     found
+}
+
+/// Whether the environment asks for the tests with foreign programs, by `ZK_PEERS=1`. Without it
+/// such a test says that it is skipped: a plain `cargo test` needs nothing but Rust.
+#[must_use]
+pub fn enabled() -> bool {
+    let enabled = env::var_os("ZK_PEERS").is_some();
+    if !enabled {
+        skipped("ZK_PEERS=1 in the environment, which asks for foreign programs");
+    }
+    enabled
 }
 
 /// Whether the environment says `CI=true`.

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use zookeeper_peers::{
-    Deadline, Kind, Options, ProcessGroup, Program, data_path, free_port, need_python, skipped,
+    Deadline, Kind, Options, ProcessGroup, Program, data_path, enabled, free_port, need_python,
 };
 
 /// Each has a server of its own, and takes one class of tests after the other.
@@ -22,26 +22,46 @@ const TEST_MAX: &str = "120";
 
 #[test]
 fn kazoo_tests_do_what_the_list_expects() {
-    if env::var_os("ZK_PEERS").is_none() {
-        return skipped("ZK_PEERS=1 in the environment, which asks for kazoo's tests");
+    if !enabled() {
+        return;
     }
     let Some(python) = need_python() else { return };
     for kind in wanted_kinds() {
-        let Some(program) = kind.need() else { continue };
-        let expected = Expected::read(kind);
-        let run = Run::start(&python, &program).expect("the test run starts");
-        let (results, ended) = run.finish();
-        let tally = tally(&results);
-        println!("kazoo against {kind}: {tally}");
-        let differences = expected.differences(&results, wanted_tests().is_empty());
-        if !differences.is_empty() || ended.is_err() {
-            let directory = run.keep();
-            panic!(
-                "kazoo against {kind}: {tally}, {ended:?}, not as expected:\n{}\nlogs: {}",
-                differences.join("\n"),
-                directory.display(),
-            );
+        if let Some(program) = kind.need() {
+            check(&python, &program);
         }
+    }
+}
+
+fn check(python: &Path, program: &Program) {
+    let kind = program.kind();
+    let tests = wanted_tests();
+    let expected = Expected::read(kind);
+    let deadline = Deadline::after(SUITE_MAX);
+    let run = Run::start(python, program, &tests).expect("the test run starts");
+    let (mut results, ended) = run.finish(deadline);
+    let mut differences = expected.differences(&results);
+    // A client that comes while Apache's server starts may be left without an answer, and kazoo
+    // then waits longer than its tests do. Our server gets no second chance.
+    if kind == Kind::Apache && !differences.is_empty() {
+        println!("kazoo against {kind}, once more:\n{}", lines(&differences));
+        let again: Vec<String> = differences.into_keys().collect();
+        let run = Run::start(python, program, &again).expect("the second run starts");
+        results.extend(run.finish(deadline).0);
+        differences = expected.differences(&results);
+    }
+    if tests.is_empty() {
+        differences.extend(expected.missing(&results));
+    }
+    let tally = tally(&results);
+    println!("kazoo against {kind}: {tally}");
+    if !differences.is_empty() || ended.is_err() {
+        let directory = run.keep();
+        panic!(
+            "kazoo against {kind}: {tally}, {ended:?}, not as expected:\n{}\nlogs: {}",
+            lines(&differences),
+            directory.display(),
+        );
     }
 }
 
@@ -64,6 +84,14 @@ fn wanted_tests() -> Vec<String> {
 /// What a test did: the outcomes that the plugin writes.
 type Outcome = String;
 type Results = BTreeMap<String, Outcome>;
+
+/// What was expected and did not happen, by test.
+type Differences = BTreeMap<String, String>;
+
+fn lines(differences: &Differences) -> String {
+    let lines = differences.iter().map(|(test, what)| format!("  {test}: {what}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
 
 fn tally(results: &Results) -> String {
     let count = |outcome: &str| results.values().filter(|done| *done == outcome).count();
@@ -97,26 +125,29 @@ impl Expected {
         expected
     }
 
-    /// One line for each test that did something else, or nothing at all.
-    fn differences(&self, results: &Results, all: bool) -> Vec<String> {
-        let mut lines = Vec::new();
-        for (test, outcome) in results {
+    /// The tests that did something else.
+    fn differences(&self, results: &Results) -> Differences {
+        let difference = |(test, outcome): (&String, &Outcome)| {
             let (expected, reason) = self
                 .exceptions
                 .get(test)
                 .map_or(("passed", ""), |(outcome, reason)| (outcome, reason));
-            if outcome != expected {
-                lines.push(format!("  {test}: {outcome}, expected {expected} {reason}"));
-            }
+            let what = format!("{outcome}, expected {expected} {reason}");
+            (outcome != expected).then(|| (test.clone(), what))
+        };
+        results.iter().filter_map(difference).collect()
+    }
+
+    /// What a run of all tests should have done and has not done at all.
+    fn missing(&self, results: &Results) -> Differences {
+        let missing = self.exceptions.keys().filter(|test| !results.contains_key(*test));
+        let mut differences: Differences =
+            missing.map(|test| (test.clone(), "did not run".to_owned())).collect();
+        if results.len() != self.tests {
+            let what = format!("{} ran, expected {}", results.len(), self.tests);
+            differences.insert("number of tests".to_owned(), what);
         }
-        if all {
-            let missing = self.exceptions.keys().filter(|test| !results.contains_key(*test));
-            lines.extend(missing.map(|test| format!("  {test}: did not run")));
-            if results.len() != self.tests {
-                lines.push(format!("  {} tests ran, expected {}", results.len(), self.tests));
-            }
-        }
-        lines
+        differences
     }
 }
 
@@ -127,23 +158,23 @@ struct Run {
 }
 
 impl Run {
-    fn start(python: &Path, program: &Program) -> io::Result<Self> {
+    fn start(python: &Path, program: &Program, tests: &[String]) -> io::Result<Self> {
         let directory = tempfile::Builder::new().prefix("zookeeper-kazoo-").tempdir()?;
         fs::create_dir(directory.path().join("claims"))?;
+        let arguments = test_arguments(python, tests)?;
         let mut run = Self { directory, workers: Vec::new() };
-        let workers = if wanted_tests().is_empty() { WORKERS } else { 1 };
+        let workers = if tests.is_empty() { WORKERS } else { 1 };
         for index in 0..workers {
             let claims = run.directory.path().join("claims");
             let directory = run.directory.path().join(format!("worker-{index}"));
             fs::create_dir(&directory)?;
-            run.workers.push(Worker::start(python, program, &claims, directory)?);
+            run.workers.push(Worker::start(python, program, &arguments, &claims, directory)?);
         }
         Ok(run)
     }
 
     /// Waits for all workers; what they have done counts even if they do not end.
-    fn finish(&self) -> (Results, io::Result<()>) {
-        let deadline = Deadline::after(SUITE_MAX);
+    fn finish(&self, deadline: Deadline) -> (Results, io::Result<()>) {
         let ended = deadline.poll("kazoo's tests to end", || {
             for worker in &self.workers {
                 if !worker.group.has_ended()? {
@@ -176,6 +207,7 @@ impl Worker {
     fn start(
         python: &Path,
         program: &Program,
+        tests: &[PathBuf],
         claims: &Path,
         directory: PathBuf,
     ) -> io::Result<Self> {
@@ -189,7 +221,7 @@ impl Worker {
         pytest
             .args(["-m", "pytest", "-p", "kazoo_peer", "-p", "no:cacheprovider", "-q"])
             .args(["--tb=short", "--timeout", TEST_MAX, "-W", "ignore"])
-            .args(test_arguments(python)?)
+            .args(tests)
             .env("PYTHONPATH", here().join("kazoo_plugin"))
             .env("PYTHONDONTWRITEBYTECODE", "1")
             // Kazoo's tests wait longer and ask for more where this is set.
@@ -220,12 +252,11 @@ impl Worker {
     }
 }
 
-fn test_arguments(python: &Path) -> io::Result<Vec<PathBuf>> {
+fn test_arguments(python: &Path, wanted: &[String]) -> io::Result<Vec<PathBuf>> {
     let print = "import kazoo, os; print(os.path.dirname(kazoo.__file__))";
     let output = Command::new(python).args(["-c", print]).output()?;
     let package = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
     let tests = package.join("tests");
-    let wanted = wanted_tests();
     if wanted.is_empty() {
         return Ok(vec![tests]);
     }

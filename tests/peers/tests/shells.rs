@@ -1,20 +1,60 @@
-//! The command-line clients of Apache ZooKeeper (`zkCli.sh` in Java, `cli_mt` in C) and a kazoo
+//! The servers that all peer tests stand on; then the command-line clients of Apache ZooKeeper (`zkCli.sh` in Java, `cli_mt` in C) and a kazoo
 //! script: each goes through the same steps on every server, and the reference proves the steps.
 
 use std::path::Path;
 use std::process::Command;
 
-use zookeeper_peers::{Kind, Options, Server, Shell, need, need_python};
+use zookeeper_peers::{Kind, Options, Server, Shell, enabled, need, need_python};
 
 const JAVA_SHELL: &str = "/usr/share/zookeeper/bin/zkCli.sh";
 const C_SHELL: &str = "/usr/lib/zookeeper/bin/cli_mt";
 
 #[test]
-fn the_java_shell_walks_through_every_command() {
-    if need("zkCli.sh (Debian package zookeeper)", installed(JAVA_SHELL)).is_none() {
+fn a_server_starts_answers_stops_and_starts_again() {
+    if !enabled() {
         return;
     }
-    for server in servers() {
+    for mut server in servers(&Options::default()) {
+        let address = server.address();
+        assert_eq!(server.four_letter_word("ruok").expect("an answer"), "imok");
+        let first = server.process_id().expect("it runs");
+
+        server.stop().expect("it ends");
+        assert_eq!(server.process_id(), None);
+        assert!(server.four_letter_word("ruok").is_err(), "nobody listens any more");
+
+        server.restart().expect("it starts again");
+        assert_eq!(server.address(), address);
+        assert_ne!(server.process_id(), Some(first));
+        server.reset().expect("it starts from nothing");
+        let srvr = server.four_letter_word("srvr").expect("an answer");
+        assert!(srvr.contains("Zxid: 0x0\n") && srvr.contains("Mode: standalone\n"), "{srvr}");
+
+        let directory = server.directory().to_owned();
+        drop(server);
+        assert!(!directory.exists(), "the directory is gone with the server");
+    }
+}
+
+#[test]
+fn options_reach_the_server() {
+    if !enabled() {
+        return;
+    }
+    let options = Options::default().set("tickTime", "1234").set("maxClientCnxns", "7");
+    for server in servers(&options) {
+        let conf = server.four_letter_word("conf").expect("an answer");
+        assert!(conf.contains("tickTime=1234\n"), "{conf}");
+        assert!(conf.contains("maxClientCnxns=7\n"), "{conf}");
+    }
+}
+
+#[test]
+fn the_java_shell_walks_through_every_command() {
+    if !enabled() || !has_java_shell() {
+        return;
+    }
+    for server in servers(&Options::default()) {
         let mut shell = Shell::start(&mut java_shell(&server)).expect("the shell starts");
         shell.expect(&["state:SyncConnected type:None path:null"]);
         java_nodes(&mut shell);
@@ -139,6 +179,10 @@ fn java_commands_of_a_stranger(server: &Server) {
     assert!(success && printed.contains("\n[acl, zookeeper]\n"), "{printed}");
 }
 
+fn has_java_shell() -> bool {
+    need("zkCli.sh (Debian package zookeeper)", installed(JAVA_SHELL)).is_some()
+}
+
 fn java_shell(server: &Server) -> Command {
     let mut command = Command::new(JAVA_SHELL);
     command
@@ -155,10 +199,10 @@ fn java_command(server: &Server, arguments: &[&str]) -> (bool, String) {
 
 #[test]
 fn the_c_shell_walks_through_every_command() {
-    if need("cli_mt (Debian package zookeeper-bin)", installed(C_SHELL)).is_none() {
+    if !enabled() || need("cli_mt (Debian package zookeeper-bin)", installed(C_SHELL)).is_none() {
         return;
     }
-    for server in servers() {
+    for server in servers(&Options::default()) {
         let mut shell = c_shell(&server);
         c_nodes(&mut shell);
         c_watches(&mut shell);
@@ -210,7 +254,7 @@ fn c_ephemerals_and_sequences(shell: &mut Shell) {
 
 /// This shell cannot set an ACL; the node that it may not read was made by the superuser's hands.
 fn c_acls(shell: &mut Shell, server: &Server) {
-    if need("zkCli.sh (Debian package zookeeper)", installed(JAVA_SHELL)).is_none() {
+    if !has_java_shell() {
         return;
     }
     let acl = "digest:user:tpUq/4Pn5A64fVZyQ0gOJ8ZWqkY=:r";
@@ -232,9 +276,12 @@ fn c_shell(server: &Server) -> Shell {
 
 #[test]
 fn a_kazoo_script_walks_through_every_operation() {
+    if !enabled() {
+        return;
+    }
     let Some(python) = need_python() else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/kazoo_walk.py");
-    for server in servers() {
+    for server in servers(&Options::default()) {
         let mut command = Command::new(&python);
         command.arg(&script).arg(server.address().to_string());
         let mut walk = Shell::start(&mut command).expect("the script starts");
@@ -243,9 +290,9 @@ fn a_kazoo_script_walks_through_every_operation() {
 }
 
 /// One fresh server of every kind that is installed.
-fn servers() -> impl Iterator<Item = Server> {
+fn servers(options: &Options) -> impl Iterator<Item = Server> {
     let programs = Kind::ALL.into_iter().filter_map(Kind::need);
-    programs.map(|program| Server::start(&program, &Options::default()).expect("a server"))
+    programs.map(|program| Server::start(&program, options).expect("a server"))
 }
 
 fn installed(path: &str) -> Option<&Path> {

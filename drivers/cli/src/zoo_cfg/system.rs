@@ -203,7 +203,9 @@ impl Builder {
         let Throttle { tokens, fill_count, fill_time_ms } = self.throttle;
         if tokens > 0 {
             let fill_time = Duration::from_millis(u64::try_from(fill_time_ms).unwrap_or(1));
-            let throttle = ConnectionThrottle { tokens, fill_count, fill_time };
+            let mut throttle = ConnectionThrottle::new(tokens);
+            throttle.fill_count = fill_count;
+            throttle.fill_time = fill_time;
             self.config.server.endpoint.connection_throttle = Some(throttle);
         }
         self.finish_whitelist();

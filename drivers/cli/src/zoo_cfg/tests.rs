@@ -95,8 +95,12 @@ fn every_honoured_key_has_its_effect() {
         (
             "connection_throttle_tokens=3\nconnection_throttle_fill_count=2\n\
              connection_throttle_fill_time=10",
-            |c| format!("{:?}", c.server.endpoint.connection_throttle),
-            "Some(ConnectionThrottle { tokens: 3, fill_count: 2, fill_time: 10ms })",
+            |c| {
+                let throttle = c.server.endpoint.connection_throttle;
+                let fields = throttle.map(|it| (it.tokens, it.fill_count, it.fill_time));
+                format!("{fields:?}")
+            },
+            "Some((3, 2, 10ms))",
         ),
         (
             "connection_throttle_fill_count=2",
@@ -195,7 +199,7 @@ fn every_other_key_is_named_with_a_reason() {
         "autopurge.snapRetainCount=3",
         "autopurge.purgeInterval=1",
         "standaloneEnabled=false",
-        "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
+        "metricsProvider.className=org.example.MetricsProvider",
         "metricsProvider.httpPort=7000",
         "initLimit=10",
         "syncLimit=5",

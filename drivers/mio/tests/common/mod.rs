@@ -23,7 +23,12 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) fn config() -> Config {
     let mut config = Config::default();
     config.listen = vec![([127, 0, 0, 1], 0).into()];
-    config.server.endpoint.connections_per_address_max = 0;
+    let endpoint = &mut config.server.endpoint;
+    endpoint.connections_per_address_max = 0;
+    // No deadline of the server's may hide that it does not notice something.
+    endpoint.session_timeout_max = Some(10 * DEADLINE);
+    endpoint.handshake_timeout = Some(10 * DEADLINE);
+    endpoint.linger = 10 * DEADLINE;
     config
 }
 
@@ -166,7 +171,7 @@ pub(crate) fn resume_frame(session: SessionId, password: &[u8]) -> Vec<u8> {
     framed(&ConnectRequest {
         protocol_version: 0,
         last_zxid_seen: Zxid::ZERO,
-        timeout_ms: 30_000,
+        timeout_ms: i32::MAX,
         session,
         password: Some(Blob::from(password)),
         read_only: Some(false),
