@@ -39,7 +39,7 @@ fn each_permission_is_for_its_operations() {
         for read in [exists("/p"), get_data("/p"), get_children("/p"), get_children2("/p"), all] {
             assert_eq!(may(&mut world, &read), permission == perms::READ, "{read:?}");
         }
-        let checked = world.ok(&multi(&[check("/p", -1)])).results();
+        let checked = world.ok(&multi([check("/p", -1)])).results();
         assert_eq!(checked == ["check"], permission == perms::READ);
         let shown = permission == perms::READ || permission == perms::ADMIN;
         assert_eq!(may(&mut world, &get_acl("/p")), shown);

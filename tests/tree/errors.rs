@@ -205,7 +205,7 @@ fn errors_of_check() {
         (me_with_id(), check("/secret", 0), "check"),
         (me(), check("/a", -1), "check"),
     ] {
-        let reply = world.send(&who, &multi(&[operation]));
+        let reply = world.send(&who, &multi([operation]));
         assert_eq!(reply.results(), [expected], "{operation:?}");
     }
 }

@@ -25,7 +25,7 @@ fn set_op<'a>(path: &'a str, data: &'a [u8], version: i32) -> MultiOp<'a> {
 #[test]
 fn each_operation_sees_those_before_it() {
     let mut world = World::new();
-    let reply = world.ok(&multi(&[
+    let reply = world.ok(&multi([
         create_op("/p", 0),
         create_op("/p/s-", 2),
         create_op("/p/s-", 2),
@@ -140,7 +140,7 @@ fn the_overlay_knows_everything_a_check_needs() {
         assert_eq!(reply.results(), expected, "{operations:?}");
     }
     assert_eq!(
-        world.ok(&multi(&[delete_op("/old/child"), delete_op("/old")])).results(),
+        world.ok(&multi([delete_op("/old/child"), delete_op("/old")])).results(),
         ["delete", "delete"]
     );
     world.tree.check_invariants();
@@ -149,7 +149,7 @@ fn the_overlay_knows_everything_a_check_needs() {
 #[test]
 fn an_empty_multi_takes_a_zxid() {
     let mut world = World::new();
-    let reply = world.ok(&multi(&[]));
+    let reply = world.ok(&multi([]));
     assert!(reply.results().is_empty());
     assert_eq!((reply.hold.0, world.tree.last_zxid().0), (world.zxid, world.zxid));
 }
@@ -161,7 +161,7 @@ fn flags_decide_what_a_create_is() {
         let acl = Some(List::new(OPEN));
         MultiOp::CreateTtl(CreateTtlRequest { path: text(path), data: None, acl, flags, ttl_ms })
     };
-    let reply = world.ok(&multi(&[
+    let reply = world.ok(&multi([
         create_op("/c", 4),
         MultiOp::Create2(create_record("/c2", b"", 4)),
         MultiOp::CreateContainer(create_record("/c3", b"", 4)),
@@ -175,7 +175,7 @@ fn flags_decide_what_a_create_is() {
         .map(|path| world.tree.stored_nodes().find(|node| node.path == path).unwrap().stat.owner)
         .into();
     assert_eq!(owners, [i64::MIN, i64::MIN, i64::MIN, i64::MIN, 0]);
-    assert_eq!(world.ok(&multi(&[ttl("/x", 5, 0)])).results(), ["-8"]);
+    assert_eq!(world.ok(&multi([ttl("/x", 5, 0)])).results(), ["-8"]);
 }
 
 #[test]
@@ -195,13 +195,13 @@ fn what_upstream_cannot_read_fails_as_a_whole() {
         MultiOp::GetData(read),
         MultiOp::GetChildren(read),
     ] {
-        let reply = world.send(&me(), &multi(&[create_op("/a", 0), operation]));
+        let reply = world.send(&me(), &multi([create_op("/a", 0), operation]));
         assert_eq!((reply.error.0, reply.body.len()), (-5, 0), "{operation:?}");
     }
     // A null path that nobody looks at any more is no harm, and elsewhere it has an error.
-    let reply = world.ok(&multi(&[delete_op("/nope"), MultiOp::Create(no_path)]));
+    let reply = world.ok(&multi([delete_op("/nope"), MultiOp::Create(no_path)]));
     assert_eq!(reply.results(), ["-101", "-2"]);
-    assert_eq!(world.ok(&multi(&[MultiOp::Check(null)])).results(), ["-8"]);
+    assert_eq!(world.ok(&multi([MultiOp::Check(null)])).results(), ["-8"]);
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn events_of_a_multi_come_one_by_one() {
     world.make("/p");
     world.ok(&add_watch("/p", 0));
     world.ok(&add_watch("/p", 1));
-    let reply = world.ok(&multi(&[create_op("/p/a", 0), delete_op("/p/a")]));
+    let reply = world.ok(&multi([create_op("/p/a", 0), delete_op("/p/a")]));
     let event = |kind, path: &str| (kind, path.to_owned(), vec![1]);
     assert_eq!(
         reply.events,

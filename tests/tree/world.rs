@@ -11,44 +11,44 @@ use zookeeper_core::{
     },
 };
 
-pub const ME: SessionId = SessionId(0x11);
-pub const OTHER: SessionId = SessionId(0x22);
+pub(crate) const ME: SessionId = SessionId(0x11);
+pub(crate) const OTHER: SessionId = SessionId(0x22);
 /// No transaction has made this one.
-pub const STRANGER: SessionId = SessionId(0x33);
+pub(crate) const STRANGER: SessionId = SessionId(0x33);
 
-pub const OPEN: &[AclEntry<'static>] = &[entry(perms::ALL, "world", "anyone")];
-pub const READ_ONLY: &[AclEntry<'static>] = &[entry(perms::READ, "world", "anyone")];
+pub(crate) const OPEN: &[AclEntry<'static>] = &[entry(perms::ALL, "world", "anyone")];
+pub(crate) const READ_ONLY: &[AclEntry<'static>] = &[entry(perms::READ, "world", "anyone")];
 /// Nothing for anybody but `digest:me:hash`.
-pub const MINE: &[AclEntry<'static>] = &[entry(perms::ALL, "digest", "me:hash")];
+pub(crate) const MINE: &[AclEntry<'static>] = &[entry(perms::ALL, "digest", "me:hash")];
 
-pub const fn entry(perms: i32, scheme: &'static str, id: &'static str) -> AclEntry<'static> {
+pub(crate) const fn entry(perms: i32, scheme: &'static str, id: &'static str) -> AclEntry<'static> {
     let (scheme, id) = (Some(Text::from_static(scheme)), Some(Text::from_static(id)));
     AclEntry { perms, scheme, id }
 }
 
 /// What the caller that owns [`MINE`] has.
-pub fn my_id() -> Vec<Id> {
+pub(crate) fn my_id() -> Vec<Id> {
     vec![Id::new("digest", "me:hash")]
 }
 
-pub type Event = (EventKind, String, Vec<u64>);
+pub(crate) type Event = (EventKind, String, Vec<u64>);
 
 #[derive(Clone, PartialEq, Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     op: Op,
-    pub error: ErrorCode,
-    pub hold: Zxid,
-    pub body: Vec<u8>,
-    pub events: Vec<Event>,
+    pub(crate) error: ErrorCode,
+    pub(crate) hold: Zxid,
+    pub(crate) body: Vec<u8>,
+    pub(crate) events: Vec<Event>,
 }
 
 impl Reply {
-    pub fn response(&self) -> Response<'_> {
+    pub(crate) fn response(&self) -> Response<'_> {
         assert_eq!(self.error, ErrorCode::OK, "{:?}", self.op);
         Response::decode(self.op, &mut Reader::new(&self.body)).expect("our replies are readable")
     }
 
-    pub fn stat(&self) -> Stat {
+    pub(crate) fn stat(&self) -> Stat {
         match self.response() {
             Response::Stat(stat)
             | Response::Data { stat, .. }
@@ -59,7 +59,7 @@ impl Reply {
         }
     }
 
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         match self.response() {
             Response::Path(Some(path)) | Response::Create2 { path: Some(path), .. } => {
                 path.to_str().unwrap().to_owned()
@@ -68,7 +68,7 @@ impl Reply {
         }
     }
 
-    pub fn data(&self) -> Option<Vec<u8>> {
+    pub(crate) fn data(&self) -> Option<Vec<u8>> {
         match self.response() {
             Response::Data { data, .. } => data.map(|data| data[..].to_vec()),
             other => panic!("no data in {other:?}"),
@@ -76,7 +76,7 @@ impl Reply {
     }
 
     /// Names or paths, sorted.
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let (Response::Names(Some(names)) | Response::Children2 { children: Some(names), .. }) =
             self.response()
         else {
@@ -88,7 +88,7 @@ impl Reply {
     }
 
     /// What each operation of a multi came to: its error, or its kind in short.
-    pub fn results(&self) -> Vec<String> {
+    pub(crate) fn results(&self) -> Vec<String> {
         let Response::Multi(results) = self.response() else { panic!("no multi") };
         results
             .iter()
@@ -112,42 +112,42 @@ impl Reply {
 
 /// Who asks: a session, its watcher and its identities.
 #[derive(Clone, Debug)]
-pub struct Who {
-    pub session: SessionId,
-    pub watcher: u64,
-    pub identities: Vec<Id>,
+pub(crate) struct Who {
+    pub(crate) session: SessionId,
+    pub(crate) watcher: u64,
+    pub(crate) identities: Vec<Id>,
 }
 
-pub fn me() -> Who {
+pub(crate) fn me() -> Who {
     Who { session: ME, watcher: 1, identities: Vec::new() }
 }
 
-pub fn me_with_id() -> Who {
+pub(crate) fn me_with_id() -> Who {
     Who { identities: my_id(), ..me() }
 }
 
-pub fn other() -> Who {
+pub(crate) fn other() -> Who {
     Who { session: OTHER, watcher: 2, identities: Vec::new() }
 }
 
-pub fn stranger() -> Who {
+pub(crate) fn stranger() -> Who {
     Who { session: STRANGER, watcher: 3, identities: Vec::new() }
 }
 
-pub struct World {
-    pub tree: Tree,
-    pub zxid: i64,
-    pub now_ms: i64,
+pub(crate) struct World {
+    pub(crate) tree: Tree,
+    pub(crate) zxid: i64,
+    pub(crate) now_ms: i64,
     fired: Fired,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
     /// A tree with two sessions, whose settings `set` has changed.
-    pub fn with(set: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn with(set: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         set(&mut config);
         let tree = Tree::new(config, &mut Rng::new(7));
@@ -158,13 +158,13 @@ impl World {
     }
 
     /// Applies a transaction of the server's own.
-    pub fn apply(&mut self, session: SessionId, txn: &Txn<'_>) -> Vec<Event> {
+    pub(crate) fn apply(&mut self, session: SessionId, txn: &Txn<'_>) -> Vec<Event> {
         let (outcome, events) = self.commit(session, txn);
         assert_ne!(outcome, Outcome::Inconsistent);
         events
     }
 
-    pub fn commit(&mut self, session: SessionId, txn: &Txn<'_>) -> (Outcome, Vec<Event>) {
+    pub(crate) fn commit(&mut self, session: SessionId, txn: &Txn<'_>) -> (Outcome, Vec<Event>) {
         self.zxid += 1;
         self.now_ms += 10;
         let zxid = Zxid(self.zxid);
@@ -174,7 +174,7 @@ impl World {
     }
 
     /// Sends a request, as a server would.
-    pub fn send(&mut self, who: &Who, request: &Request<'_>) -> Reply {
+    pub(crate) fn send(&mut self, who: &Who, request: &Request<'_>) -> Reply {
         let caller = Caller {
             session: who.session,
             watcher: Watcher(who.watcher),
@@ -195,22 +195,22 @@ impl World {
     }
 
     /// Sends a request that must succeed.
-    pub fn ok(&mut self, request: &Request<'_>) -> Reply {
+    pub(crate) fn ok(&mut self, request: &Request<'_>) -> Reply {
         let reply = self.send(&me(), request);
         assert_eq!(reply.error, ErrorCode::OK, "{request:?}");
         reply
     }
 
-    pub fn stat(&mut self, path: &str) -> Stat {
+    pub(crate) fn stat(&mut self, path: &str) -> Stat {
         self.ok(&exists(path)).stat()
     }
 
-    pub fn make(&mut self, path: &str) -> Reply {
+    pub(crate) fn make(&mut self, path: &str) -> Reply {
         self.ok(&create(path, b"", 0))
     }
 
     /// Every znode with all that is stored of it, sorted by path.
-    pub fn nodes(&self) -> Vec<String> {
+    pub(crate) fn nodes(&self) -> Vec<String> {
         nodes_of(&self.tree)
     }
 
@@ -230,59 +230,59 @@ impl World {
     }
 }
 
-pub fn nodes_of(tree: &Tree) -> Vec<String> {
+pub(crate) fn nodes_of(tree: &Tree) -> Vec<String> {
     let mut nodes: Vec<_> = tree.stored_nodes().map(|node| format!("{node:?}")).collect();
     nodes.sort_unstable();
     nodes
 }
 
-pub fn text(text: &str) -> Option<Text<'_>> {
+pub(crate) fn text(text: &str) -> Option<Text<'_>> {
     Some(text.into())
 }
 
-pub fn blob(data: &[u8]) -> Option<Blob<'_>> {
+pub(crate) fn blob(data: &[u8]) -> Option<Blob<'_>> {
     Some(data.into())
 }
 
-pub fn create_record<'a>(path: &'a str, data: &'a [u8], flags: i32) -> CreateRequest<'a> {
+pub(crate) fn create_record<'a>(path: &'a str, data: &'a [u8], flags: i32) -> CreateRequest<'a> {
     CreateRequest { path: text(path), data: blob(data), acl: Some(List::new(OPEN)), flags }
 }
 
-pub fn create<'a>(path: &'a str, data: &'a [u8], flags: i32) -> Request<'a> {
+pub(crate) fn create<'a>(path: &'a str, data: &'a [u8], flags: i32) -> Request<'a> {
     Request::Create(create_record(path, data, flags))
 }
 
-pub fn create_with<'a>(path: &'a str, acl: &'a [AclEntry<'a>]) -> Request<'a> {
+pub(crate) fn create_with<'a>(path: &'a str, acl: &'a [AclEntry<'a>]) -> Request<'a> {
     Request::Create(CreateRequest { acl: Some(List::new(acl)), ..create_record(path, b"", 0) })
 }
 
-pub fn create_ttl(path: &str, flags: i32, ttl_ms: i64) -> Request<'_> {
+pub(crate) fn create_ttl(path: &str, flags: i32, ttl_ms: i64) -> Request<'_> {
     let acl = Some(List::new(OPEN));
     Request::CreateTtl(CreateTtlRequest { path: text(path), data: None, acl, flags, ttl_ms })
 }
 
-pub fn delete(path: &str, version: i32) -> Request<'_> {
+pub(crate) fn delete(path: &str, version: i32) -> Request<'_> {
     Request::Delete(VersionRequest { path: text(path), version })
 }
 
-pub fn set_data<'a>(path: &'a str, data: &'a [u8], version: i32) -> Request<'a> {
+pub(crate) fn set_data<'a>(path: &'a str, data: &'a [u8], version: i32) -> Request<'a> {
     Request::SetData(SetDataRequest { path: text(path), data: blob(data), version })
 }
 
-pub fn set_acl<'a>(path: &'a str, acl: &'a [AclEntry<'a>], version: i32) -> Request<'a> {
+pub(crate) fn set_acl<'a>(path: &'a str, acl: &'a [AclEntry<'a>], version: i32) -> Request<'a> {
     Request::SetAcl(SetAclRequest { path: text(path), acl: Some(List::new(acl)), version })
 }
 
-pub fn check(path: &str, version: i32) -> MultiOp<'_> {
+pub(crate) fn check(path: &str, version: i32) -> MultiOp<'_> {
     MultiOp::Check(VersionRequest { path: text(path), version })
 }
 
 /// The operations outlive the test: a list of borrowed ones cannot be lent for less than it borrows.
-pub fn multi(operations: impl Into<Vec<MultiOp<'static>>>) -> Request<'static> {
+pub(crate) fn multi(operations: impl Into<Vec<MultiOp<'static>>>) -> Request<'static> {
     Request::Multi(MultiOps::new(operations.into().leak()))
 }
 
-pub fn multi_read(operations: impl Into<Vec<MultiOp<'static>>>) -> Request<'static> {
+pub(crate) fn multi_read(operations: impl Into<Vec<MultiOp<'static>>>) -> Request<'static> {
     Request::MultiRead(MultiOps::new(operations.into().leak()))
 }
 
@@ -290,38 +290,38 @@ fn read_record(path: &str, watch: bool) -> ReadRequest<'_> {
     ReadRequest { path: text(path), watch }
 }
 
-pub fn exists(path: &str) -> Request<'_> {
+pub(crate) fn exists(path: &str) -> Request<'_> {
     Request::Exists(read_record(path, false))
 }
 
-pub fn exists_watch(path: &str) -> Request<'_> {
+pub(crate) fn exists_watch(path: &str) -> Request<'_> {
     Request::Exists(read_record(path, true))
 }
 
-pub fn get_data(path: &str) -> Request<'_> {
+pub(crate) fn get_data(path: &str) -> Request<'_> {
     Request::GetData(read_record(path, false))
 }
 
-pub fn get_data_watch(path: &str) -> Request<'_> {
+pub(crate) fn get_data_watch(path: &str) -> Request<'_> {
     Request::GetData(read_record(path, true))
 }
 
-pub fn get_children(path: &str) -> Request<'_> {
+pub(crate) fn get_children(path: &str) -> Request<'_> {
     Request::GetChildren(read_record(path, false))
 }
 
-pub fn get_children2(path: &str) -> Request<'_> {
+pub(crate) fn get_children2(path: &str) -> Request<'_> {
     Request::GetChildren2(read_record(path, false))
 }
 
-pub fn get_children_watch(path: &str) -> Request<'_> {
+pub(crate) fn get_children_watch(path: &str) -> Request<'_> {
     Request::GetChildren(read_record(path, true))
 }
 
-pub fn path_request(path: &str) -> PathRequest<'_> {
+pub(crate) fn path_request(path: &str) -> PathRequest<'_> {
     PathRequest { path: text(path) }
 }
 
-pub fn add_watch(path: &str, mode: i32) -> Request<'_> {
+pub(crate) fn add_watch(path: &str, mode: i32) -> Request<'_> {
     Request::AddWatch(WatchRequest { path: text(path), mode })
 }
