@@ -220,7 +220,7 @@ fn frames_before_the_handshake() {
             name: "never completed",
             act: |world| {
                 let client = say(world, &[0, 0, 0, 45, 0, 0, 0, 0, 0]);
-                let others = [0, 1].map(|index| ClientId::nth(index));
+                let others = [0, 1].map(ClientId::nth);
                 world.advance_pinging(Duration::from_secs(10), &others);
                 client
             },
@@ -231,7 +231,7 @@ fn frames_before_the_handshake() {
             name: "silence",
             act: |world| {
                 let client = world.open();
-                let others = [0, 1].map(|index| ClientId::nth(index));
+                let others = [0, 1].map(ClientId::nth);
                 world.advance_pinging(Duration::from_secs(10), &others);
                 client
             },
@@ -439,7 +439,7 @@ fn four_letter_words() {
             name: "half a word, then silence",
             act: |world| {
                 let client = say(world, b"ru");
-                let others = [0, 1].map(|index| ClientId::nth(index));
+                let others = [0, 1].map(ClientId::nth);
                 world.advance_pinging(Duration::from_secs(10), &others);
                 client
             },
@@ -480,7 +480,7 @@ fn frames_in_a_session() {
             name: "never completed: the session ends in its time",
             act: |world| {
                 let client = say_in_session(world, &[0, 0x0f, 0xff, 0xff, 1, 2, 3]);
-                let others = [0, 1].map(|index| ClientId::nth(index));
+                let others = [0, 1].map(ClientId::nth);
                 world.advance_pinging(Duration::from_secs(20), &others);
                 client
             },
