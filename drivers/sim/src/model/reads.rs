@@ -48,10 +48,11 @@ impl Model {
     pub(super) fn multi_read(&self, caller: &Caller, parts: &[Operation]) -> Reply {
         let mut results = Vec::new();
         for part in parts {
-            let Operation::Read { op, path: Some(path), .. } = part else {
+            let Operation::Read { op, path, .. } = part else {
                 return Reply { error: -5, body: Body::Multi(results) };
             };
-            results.push(match self.look(caller, *op, path) {
+            let result = path.as_deref().ok_or(-5).and_then(|path| self.look(caller, *op, path));
+            results.push(match result {
                 Ok(body) => (op.code(), body),
                 Err(error) => (-1, Body::Error(error)),
             });

@@ -57,8 +57,6 @@ impl Model {
         for (place, part) in parts.iter().enumerate() {
             match attempt.write(caller, part) {
                 Ok(body) => results.push((result_type(part, &body), body)),
-                // What upstream stumbles over is no failure of a part.
-                Err(-5) => return Reply::failed(-5),
                 Err(error) => {
                     let code = |other: usize| match other.cmp(&place) {
                         std::cmp::Ordering::Less => 0,
