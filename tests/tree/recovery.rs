@@ -44,7 +44,7 @@ fn restore(tree: &mut Tree, path: &str, stat: StoredStat) {
 }
 
 /// The tree as a snapshot would give it back.
-fn restored(from: &Tree) -> Tree {
+pub(crate) fn restored(from: &Tree) -> Tree {
     let mut tree = tree();
     for (session, view) in from.sessions().iter() {
         tree.restore_session(session, view.timeout_ms);

@@ -36,10 +36,10 @@ pub(crate) type Event = (EventKind, String, Vec<u64>);
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Reply {
     op: Op,
-    pub(crate) error: ErrorCode,
-    pub(crate) hold: Zxid,
-    pub(crate) body: Vec<u8>,
-    pub(crate) events: Vec<Event>,
+    pub error: ErrorCode,
+    pub hold: Zxid,
+    pub body: Vec<u8>,
+    pub events: Vec<Event>,
 }
 
 impl Reply {
@@ -113,9 +113,9 @@ impl Reply {
 /// Who asks: a session, its watcher and its identities.
 #[derive(Clone, Debug)]
 pub(crate) struct Who {
-    pub(crate) session: SessionId,
-    pub(crate) watcher: u64,
-    pub(crate) identities: Vec<Id>,
+    pub session: SessionId,
+    pub watcher: u64,
+    pub identities: Vec<Id>,
 }
 
 pub(crate) fn me() -> Who {
@@ -135,9 +135,9 @@ pub(crate) fn stranger() -> Who {
 }
 
 pub(crate) struct World {
-    pub(crate) tree: Tree,
-    pub(crate) zxid: i64,
-    pub(crate) now_ms: i64,
+    pub tree: Tree,
+    pub zxid: i64,
+    pub now_ms: i64,
     fired: Fired,
 }
 
