@@ -48,11 +48,11 @@ impl Model {
     pub(super) fn multi_read(&self, caller: &Caller, parts: &[Operation]) -> Reply {
         let mut results = Vec::new();
         for part in parts {
-            let Operation::Read { op, path, .. } = part else {
+            // A null path is stumbled over like a write.
+            let Operation::Read { op, path: Some(path), .. } = part else {
                 return Reply { error: -5, body: Body::Multi(results) };
             };
-            let result = path.as_deref().ok_or(-5).and_then(|path| self.look(caller, *op, path));
-            results.push(match result {
+            results.push(match self.look(caller, *op, path) {
                 Ok(body) => (op.code(), body),
                 Err(error) => (-1, Body::Error(error)),
             });
