@@ -203,15 +203,3 @@ pub enum DigestAlgorithm {
     /// SHA-512.
     Sha512,
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn debug_output_hides_the_super_digest() {
-        let config =
-            Config { super_digest: Some(Secret("super:hidden".into())), ..Config::default() };
-        assert!(!format!("{config:?}").contains("hidden"));
-    }
-}

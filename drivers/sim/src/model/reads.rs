@@ -26,7 +26,9 @@ impl Model {
             Operation::OnPath { op: Op::Sync, path } => Ok(Body::Path(path.clone())),
             Operation::OnPath { op: Op::GetEphemerals, path } => {
                 let prefix = path.as_deref().unwrap_or_default();
-                let is_all = prefix.trim().is_empty() || prefix == "/";
+                // Java trims control characters, too.
+                let trimmed = prefix.trim_matches(|character| character <= ' ');
+                let is_all = matches!(trimmed, "" | "/");
                 let mut paths = self.ephemerals(caller.session);
                 paths.retain(|path| is_all || path.starts_with(prefix));
                 Ok(Body::Names(paths))
