@@ -8,15 +8,15 @@ pub(crate) const WORDS: [&str; 18] = [
     "dump", "conf", "envi", "dirs", "kill", "RUOK",
 ];
 
-/// Keys of `mntr` that depend on the script alone.
-const METRICS: [&str; 8] = [
+/// Keys of `mntr` that depend on the script alone. Not `zk_approximate_data_size`: upstream loses
+/// count when it rewrites the text of a quota's usage.
+const METRICS: [&str; 7] = [
     "zk_server_state",
     "zk_num_alive_connections",
     "zk_outstanding_requests",
     "zk_znode_count",
     "zk_watch_count",
     "zk_ephemerals_count",
-    "zk_approximate_data_size",
     "zk_global_sessions",
 ];
 
@@ -31,8 +31,9 @@ const SETTINGS: [&str; 7] = [
     "serverId=",
 ];
 
-/// Fields of `cons` that depend on the script alone.
-const CONNECTION_FIELDS: [&str; 6] = ["queued=", "sid=", "lop=", "to=", "lcxid=", "lzxid="];
+/// Fields of `cons` that depend on the script alone. Not `queued`: upstream counts a request with a
+/// positive xid as answered only by a reply with one, which a ping's never has.
+const CONNECTION_FIELDS: [&str; 5] = ["sid=", "lop=", "to=", "lcxid=", "lzxid="];
 
 /// The comparable lines of the answer to `word`.
 #[must_use]
@@ -140,7 +141,10 @@ fn dump<'a>(side: &Side, lines: impl Iterator<Item = &'a str>) -> Vec<String> {
             all.push(format!("{section} {head} {item}"));
         } else {
             head = name(side, line.trim_end_matches(':'));
-            all.push(format!("{section} {head}"));
+            // Upstream goes on listing, and counting, sessions whose ephemerals are all gone.
+            if !section.starts_with("ephemeral") {
+                all.push(format!("{section} {head}"));
+            }
         }
     }
     sorted(all.into_iter())
