@@ -93,7 +93,7 @@ fn exists(xid: i32) -> Vec<u8> {
 fn story(options: Options) -> [Vec<u8>; 2] {
     let mut world = World::new(options);
     let [one, two] = [world.start(), world.start()];
-    world.call(two, &request::exists("/a", true)).body;
+    world.call(two, &request::exists("/a", true));
     world.settle();
     world.send(one, &request::create("/a", b"1"));
     world.send(one, &request::get_data("/a", true));
