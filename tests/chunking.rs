@@ -48,7 +48,8 @@ fn run(stream: &[u8], options: Options) -> Outcome {
 fn options(seed: u64) -> Options {
     let mut options = Options::default();
     options.config.endpoint.commands = CommandWhitelist::all();
-    options.config.endpoint.super_digest = Some("super:D/InIHSb7yEEbrWz8b9l71RjZJU=".into());
+    let super_digest: Box<str> = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=".into();
+    options.config.endpoint.super_digest = Some(super_digest.into());
     options.config.tree.extended_types = true;
     options.config.tree.enforce_quota = seed.is_multiple_of(2);
     options

@@ -398,9 +398,11 @@ fn a_close_that_races_an_expiry_ends_the_session_once() {
         world.advance_pinging(Duration::from_secs(10), &[watcher]);
         assert!(!has_session(&world, session));
         assert_eq!(world.client_mut(watcher).take_events().len(), 1);
-        let ends = |event: &&Event| {
-            matches!(event, Event::SessionClosed { session: s } | Event::SessionExpired { session: s }
-                if *s == session)
+        let ends = |event: &&Event| match event {
+            Event::SessionClosed { session: ended } | Event::SessionExpired { session: ended } => {
+                *ended == session
+            }
+            _ => false,
         };
         assert_eq!(world.events().iter().filter(ends).count(), 1, "offset {offset_ms} ms");
         world.finish();

@@ -56,7 +56,7 @@ impl Zk {
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut ready).expect("text");
         let address = ready.trim_end().rsplit(' ').next().expect("words");
         let address = address.parse().unwrap_or_else(|_| panic!("not ready: {ready}"));
-        let mut zk = Self { child, address, _config: config };
+        let zk = Self { child, address, _config: config };
         // Whatever the first requests cost once.
         let mut warm = zk.session();
         for _ in 0..100 {
@@ -85,7 +85,7 @@ impl Zk {
     }
 
     /// Everything said before is dealt with: one more client was answered twice.
-    fn settle(&mut self) {
+    fn settle(&self) {
         let mut stream = self.session();
         for _ in 0..2 {
             answer(&mut stream, &Request::Exists(read("/")));
@@ -149,7 +149,7 @@ fn raise_open_files() -> u64 {
 
 #[test]
 fn announced_frames_cost_nothing() {
-    let mut zk = Zk::start();
+    let zk = Zk::start();
     let mut streams: Vec<_> = (0..300).map(|_| zk.session()).collect();
     zk.settle();
     let before = zk.resident();
@@ -165,7 +165,7 @@ fn announced_frames_cost_nothing() {
 #[test]
 fn a_client_that_never_reads_costs_little_more_than_the_soft_limit() {
     const CHILDREN: usize = 1_000;
-    let mut zk = Zk::start();
+    let zk = Zk::start();
     let mut writer = zk.session();
     let open = [AclEntry {
         perms: perms::ALL,
@@ -206,7 +206,7 @@ fn a_client_that_never_reads_costs_little_more_than_the_soft_limit() {
 fn ten_thousand_idle_sessions_fit_into_16_mib() {
     // A few descriptors are in use on both sides.
     let count = raise_open_files().saturating_sub(100).min(10_000);
-    let mut zk = Zk::start();
+    let zk = Zk::start();
     let before = zk.resident();
     let streams: Vec<_> = (0..count).map(|_| zk.session()).collect();
     zk.settle();
