@@ -20,6 +20,9 @@ pub(super) const ROOT: &str = "/zookeeper/quota";
 pub(super) const LIMITS: &str = "zookeeper_limits";
 pub(super) const STATS: &str = "zookeeper_stats";
 
+/// The longest text that is read, in bytes: all keys with all digits need a tenth of it.
+const TEXT_LENGTH_MAX: usize = 1024;
+
 /// The path that a znode named [`LIMITS`] or [`STATS`] below `parent` speaks of.
 pub(super) fn subject(parent: &str) -> Option<&str> {
     let subject = parent.strip_prefix(ROOT)?;
@@ -41,8 +44,10 @@ pub(super) struct Track {
 }
 
 impl Track {
-    /// Reads the text; what is missing or no number is -1.
+    /// Reads the text; what is missing or no number is -1. It is read at every change below, so a
+    /// text longer than any quota's is none.
     pub(super) fn parse(text: &[u8]) -> Self {
+        let text = if text.len() > TEXT_LENGTH_MAX { &[] } else { text };
         let text = String::from_utf8_lossy(text);
         let mut track = Self { count: -1, bytes: -1, count_hard: -1, bytes_hard: -1 };
         for pair in text.split([',', ';']) {
@@ -183,6 +188,9 @@ mod tests {
         ] {
             assert_eq!(Track::parse(text.as_bytes()), expected, "{text:?}");
         }
+        let padded = |length: usize| format!("{:,<length$}", "count=5");
+        assert_eq!(Track::parse(padded(1024).as_bytes()), track(5, -1, -1, -1));
+        assert_eq!(Track::parse(padded(1025).as_bytes()), track(-1, -1, -1, -1));
     }
 
     #[test]
