@@ -20,6 +20,9 @@ pub(super) const ROOT: &str = "/zookeeper/quota";
 pub(super) const LIMITS: &str = "zookeeper_limits";
 pub(super) const STATS: &str = "zookeeper_stats";
 
+/// The longest text that is read, in bytes: all keys with all digits need a tenth of it.
+const TEXT_LENGTH_MAX: usize = 1024;
+
 /// The path that a znode named [`LIMITS`] or [`STATS`] below `parent` speaks of.
 pub(super) fn subject(parent: &str) -> Option<&str> {
     let subject = parent.strip_prefix(ROOT)?;
@@ -46,8 +49,10 @@ impl Track {
         Self { count: Some(count), bytes: Some(bytes), others: BTreeMap::new() }
     }
 
-    /// Reads the text; what is no number is left out.
+    /// Reads the text; what is no number is left out. It is read at every change below, so a text
+    /// longer than any quota's is none.
     pub(super) fn parse(text: &[u8]) -> Self {
+        let text = if text.len() > TEXT_LENGTH_MAX { &[] } else { text };
         let text = String::from_utf8_lossy(text);
         let mut track = Self::default();
         for pair in text.split([',', ';']) {
@@ -189,6 +194,9 @@ mod tests {
             let hard = (track.hard("countHardLimit"), track.hard("byteHardLimit"));
             assert_eq!((track.count(), track.bytes(), hard.0, hard.1), expected, "{text:?}");
         }
+        let padded = |length: usize| format!("{:,<length$}", "count=5");
+        assert_eq!(Track::parse(padded(1024).as_bytes()).count(), 5);
+        assert_eq!(Track::parse(padded(1025).as_bytes()).count(), -1);
     }
 
     #[test]
