@@ -37,6 +37,7 @@ mod ids;
 mod limits;
 mod path;
 mod rng;
+mod secret;
 pub mod server;
 pub mod storage;
 mod time;
@@ -48,6 +49,7 @@ pub use ids::{ConnId, RequestId, SessionId, Ticket, Zxid};
 pub use limits::{COMMAND_OUTPUT_MAX, FIRST_FRAME_LENGTH_MAX, FRAME_LENGTH_MAX};
 pub use path::{PathError, validate as validate_path};
 pub use rng::Rng;
+pub use secret::Secret;
 pub use time::Instant;
 
 /// The README's example is a test.

@@ -339,3 +339,32 @@ fn scripts_come_upon_every_outcome() {
         .collect();
     assert_eq!(missing, []);
 }
+
+/// Usage is what it was before a multi; how much a part changes is judged by the parts before it.
+#[test]
+fn a_multi_is_judged_by_quotas_part_by_part() {
+    let enforcing = Settings { enforce_quota: true, ..Settings::default() };
+    let mut pair = Pair::new(enforcing, 1);
+    let create = |path: &str, text: &str| {
+        let acl = Some(vec![(31, Some("world".to_owned()), Some("anyone".to_owned()))]);
+        let (path, data) = (Some(path.to_owned()), Some(text.as_bytes().to_vec()));
+        Operation::Create { op: Op::Create, path, data, acl, flags: 0, ttl_ms: -1 }
+    };
+    let set = |text: &str| Operation::SetData {
+        path: Some("/a".to_owned()),
+        data: Some(text.as_bytes().to_vec()),
+        version: -1,
+    };
+    let quota = "/zookeeper/quota/a";
+    pair.serve(0, &create("/a", "4444"));
+    pair.serve(0, &create(quota, ""));
+    pair.serve(0, &create(&format!("{quota}/zookeeper_limits"), "byteHardLimit=5"));
+    pair.serve(0, &create(&format!("{quota}/zookeeper_stats"), ""));
+    let refused = |pair: &Pair| pair.seen.contains(&(Op::Multi, -125));
+    pair.serve(0, &Operation::Multi { op: Op::Multi, parts: vec![set("1"), set("22")] });
+    assert!(!refused(&pair));
+    pair.serve(0, &set("4444"));
+    pair.serve(0, &Operation::Multi { op: Op::Multi, parts: vec![set("1"), set("333")] });
+    assert!(refused(&pair));
+    pair.finish();
+}

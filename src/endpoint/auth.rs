@@ -29,7 +29,7 @@ pub(super) fn authenticate(
         b"ip" => added.push(address_id(peer)),
         b"digest" if config.digest_enabled => {
             let id = digest_id(config.digest_algorithm, &request.credentials?);
-            if config.super_digest.as_deref() == Some(&id) {
+            if config.super_digest.as_ref().is_some_and(|digest| *digest.0 == *id) {
                 added.push(Id::new("super", ""));
             }
             added.push(Id::new("digest", &id));
@@ -73,6 +73,7 @@ fn address_id(peer: SocketAddr) -> Id {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
     use crate::wire::Blob;
 
     #[test]
@@ -91,7 +92,7 @@ mod tests {
     fn identities_are_a_set_that_grows() {
         let peer: SocketAddr = "[::ffff:127.0.0.1]:7".parse().unwrap();
         let mut config = Config::default();
-        config.super_digest = Some("super:D/InIHSb7yEEbrWz8b9l71RjZJU=".into());
+        config.super_digest = Some(Secret("super:D/InIHSb7yEEbrWz8b9l71RjZJU=".into()));
         let request = |scheme: &'static str, credentials: Option<&'static str>| AuthRequest {
             kind: 0,
             scheme: Some(scheme.into()),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     limits::{FIRST_FRAME_LENGTH_MAX, FRAME_LENGTH_MAX},
+    secret::Secret,
     wire::Command,
 };
 
@@ -53,7 +54,7 @@ pub struct Config {
     /// `DigestAuthenticationProvider.digestAlg`.
     pub digest_algorithm: DigestAlgorithm,
     /// `DigestAuthenticationProvider.superDigest`: the digest whose owner may do everything.
-    pub super_digest: Option<Box<str>>,
+    pub super_digest: Option<Secret<Box<str>>>,
     /// `enforce.auth.schemes`: a connection must have an identity of one of these; empty is off.
     pub enforced_schemes: Vec<Box<str>>,
     /// `readonlymode.enabled`, which also allows the command `isro`.

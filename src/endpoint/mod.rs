@@ -213,6 +213,8 @@ impl Endpoint {
                 connection.ended = Some(cause);
                 self.set_deadline(conn, Some(self.config.linger));
             }
+            // Said before; what is gone does not come back.
+            State::Active { .. } if connection.is_gone() => {}
             State::Active { .. } => {
                 connection.ended = Some(cause);
                 if connection.is_gone() {
@@ -454,15 +456,16 @@ impl Endpoint {
             return;
         }
         assert!(!connection.is_waiting || !connection.lent.is_empty(), "{id} waits for nothing");
-        assert!(flow.reads || !connection.wants_read, "{id} is read against the limits");
-        // Those that wait for the total are woken in turn.
-        if connection.is_stalled {
+        // The total may be reached by others: it is looked at when there is something to serve. And
+        // those that wait for it are woken in turn.
+        if flow.stalls || connection.is_stalled {
             return;
         }
-        assert_eq!(flow.reads, connection.wants_read, "{id} is read as the limits say");
-        assert_eq!(flow.pauses, self.liveness.is_paused(slot), "{id}'s session is paused");
-        let has_frame = !matches!(connection.inbox.frame(self.config.frame_length_max), Ok(None));
+        let has_frame = self.has_frame(connection);
         assert!(!flow.serves || !has_frame || connection.is_ready, "{id} is served");
+        assert!(flow.reads || !connection.wants_read, "{id} is read against the limits");
+        assert!(!flow.reads || connection.wants_read || has_frame, "{id} is read");
+        assert_eq!(flow.pauses, self.liveness.is_paused(slot), "{id}'s session is paused");
     }
 
     fn deadline(&self) -> Option<(Instant, &'static str)> {

@@ -156,6 +156,8 @@ impl Endpoint {
         connection.is_waiting &= !connection.lent.is_empty();
         let Some(connection) = self.table.get(conn) else { return };
         let flow = self.flow(connection);
+        // Once reading was stopped, what is there is served first.
+        let reads = flow.reads && (connection.wants_read || !self.has_frame(connection));
         if flow.stalls && !connection.is_stalled {
             self.stalled.push_back(conn);
             if let Some(connection) = self.table.get_mut(conn) {
@@ -163,7 +165,7 @@ impl Endpoint {
             }
         }
         self.liveness.set_paused(slot, flow.pauses);
-        self.set_reading(conn, flow.reads);
+        self.set_reading(conn, reads);
         if flow.serves {
             self.mark_ready(conn);
         }

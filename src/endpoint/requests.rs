@@ -110,13 +110,21 @@ impl Endpoint {
         if connection.is_ready || !matches!(connection.state, State::Active { .. }) {
             return;
         }
-        // A length that cannot start a frame is found out in its turn.
-        if !matches!(connection.inbox.frame(max), Ok(None)) || connection.ended.is_some() {
+        let has_frame = !matches!(connection.inbox.frame(max), Ok(None));
+        // One that ends has its end as its last frame, when all is answered.
+        let has_end = connection.ended.is_some() && connection.lent.is_empty();
+        if has_frame || has_end {
             connection.is_ready = true;
             self.ready.push_back(conn);
         } else {
             connection.inbox.settle(&mut self.pool);
         }
+    }
+
+    /// Whether there is something to take. A length that cannot start a frame counts: it is found
+    /// out in its turn.
+    pub(super) fn has_frame(&self, connection: &Connection) -> bool {
+        !matches!(connection.inbox.frame(self.config.frame_length_max), Ok(None))
     }
 
     /// Takes `conn` out of the queue, in which it is the first.
@@ -164,7 +172,10 @@ impl Endpoint {
             }
             First::Incomplete => {
                 self.unready(conn);
-                if let Some(connection) = self.table.get_mut(conn) {
+                self.update_flow(conn);
+                if let Some(connection) = self.table.get_mut(conn)
+                    && !connection.is_ready
+                {
                     connection.inbox.settle(&mut self.pool);
                 }
                 self.finish_ended(conn);

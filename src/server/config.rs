@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::{endpoint, tree};
+use crate::{endpoint, secret::Secret, tree};
 
 /// Settings of a [`Server`](super::Server). The default is upstream's.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +21,7 @@ pub struct Config {
     /// Keys the function from session ids to session passwords, which is otherwise the public one
     /// of Apache ZooKeeper. A data directory then keeps its sessions' passwords only under the same
     /// key.
-    pub private_passwords: Option<[u8; 32]>,
+    pub private_passwords: Option<Secret<[u8; 32]>>,
 }
 
 /// When a write counts as done.

@@ -39,6 +39,9 @@ use crate::{
     tree::{Fired, Tree},
 };
 
+/// Rounds of requests served in one call that has nothing to tell the driver.
+const ROUNDS_PER_CALL: usize = 16;
+
 /// A whole standalone ZooKeeper server.
 ///
 /// It never blocks, never reads a clock and never fails because of what a peer sends. The contract
@@ -61,6 +64,8 @@ pub struct Server {
     fired: Fired,
     /// Whether watches of closed connections are still to be forgotten.
     forgetting: bool,
+    /// Whether the last call that served requests left some for the next.
+    has_more: bool,
     environment: Environment,
     started: Instant,
     events: VecDeque<Event>,
@@ -97,6 +102,7 @@ impl Server {
             digests: Digests::default(),
             fired: Fired::default(),
             forgetting: false,
+            has_more: false,
             environment: Environment::default(),
             started: now,
             events: VecDeque::new(),
@@ -130,6 +136,7 @@ impl Server {
     /// Time has passed. Harmless when early, late or repeated.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
+        self.has_more = false;
         self.endpoint.handle_timeout(self.now);
         if self.failure.is_none() {
             self.handle_endpoint_events();
@@ -192,9 +199,11 @@ impl Server {
         self.events.pop_front()
     }
 
-    /// What to do next. Serves the requests that wait, a bounded number per call.
+    /// What to do next. Serves the requests that wait, a bounded number per call: when it returns
+    /// `None` and leaves some, [`Server::poll_timeout`] is due.
     pub fn poll_action(&mut self) -> Option<Action> {
-        loop {
+        self.has_more = false;
+        for _ in 0..ROUNDS_PER_CALL {
             let more = self.pump();
             if let Some(action) = self.endpoint.poll_action() {
                 return Some(match action {
@@ -213,6 +222,8 @@ impl Server {
                 return None;
             }
         }
+        self.has_more = true;
+        None
     }
 
     /// The bytes that may be written to `conn` now.
@@ -292,6 +303,9 @@ impl Server {
         let endpoint = self.endpoint.poll_timeout().zip(self.endpoint.timeout_reason());
         if self.failure.is_some() {
             return endpoint;
+        }
+        if self.has_more {
+            return Some((self.now, "requests left"));
         }
         let cleaner = (self.cleaner.timeout(), "containers");
         Some(endpoint.map_or(cleaner, |endpoint| endpoint.min(cleaner)))

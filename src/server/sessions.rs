@@ -101,7 +101,7 @@ impl Server {
 
     fn resume_session(&mut self, conn: ConnId, request: &Connect) {
         let session = request.session;
-        let expected = password(session, self.config.private_passwords.as_ref());
+        let expected = password(session, self.config.private_passwords.as_ref().map(|key| &key.0));
         if !is_password(&request.password, &expected) || self.tree.sessions().get(session).is_none()
         {
             // The session may have ended a moment ago: the refusal says so to its client, and may
@@ -119,7 +119,7 @@ impl Server {
     fn grant(&self, session: SessionId, request: &Connect, hold: Zxid) -> Grant {
         Grant {
             session,
-            password: password(session, self.config.private_passwords.as_ref()),
+            password: password(session, self.config.private_passwords.as_ref().map(|key| &key.0)),
             timeout: request.timeout,
             read_only: false,
             hold,

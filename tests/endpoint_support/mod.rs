@@ -233,10 +233,11 @@ impl World {
                         .collect(),
                 };
                 self.served.push((asked.id.conn, asked.xid));
-                if self.answers {
+                self.asked.push_back(asked);
+                while self.answers
+                    && let Some(asked) = self.asked.pop_front()
+                {
                     self.reply(&asked);
-                } else {
-                    self.asked.push_back(asked);
                 }
             }
             while let Some(action) = self.endpoint.poll_action() {

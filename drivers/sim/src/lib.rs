@@ -3,4 +3,5 @@
 pub mod fuzz;
 pub mod generate;
 pub mod model;
+pub mod pair;
 pub mod replay;

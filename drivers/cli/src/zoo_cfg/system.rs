@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use zookeeper_core::{
+    Secret,
     endpoint::{CommandWhitelist, ConnectionThrottle, DigestAlgorithm},
     wire::Command,
 };
@@ -149,7 +150,7 @@ impl Builder {
                 self.config.server.endpoint.digest_algorithm = algorithm;
             }
             "DigestAuthenticationProvider.superDigest" => {
-                self.config.server.endpoint.super_digest = Some(value.into());
+                self.config.server.endpoint.super_digest = Some(Secret(value.into()));
             }
             "enforce.auth.enabled" => {
                 self.enforced = self.boolean(line, key, value).then_some(line);

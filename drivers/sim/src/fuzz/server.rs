@@ -39,7 +39,8 @@ fn config(settings: u8) -> Config {
     let is_set = |bit: u8| settings >> bit & 1 == 1;
     let mut config = Config::default();
     config.endpoint.commands = CommandWhitelist::all();
-    config.endpoint.super_digest = Some("super:D/InIHSb7yEEbrWz8b9l71RjZJU=".into());
+    config.endpoint.super_digest =
+        Some(zookeeper_core::Secret("super:D/InIHSb7yEEbrWz8b9l71RjZJU=".into()));
     config.endpoint.frame_length_max = 16 << 10;
     config.endpoint.connections_per_address_max = 4;
     config.endpoint.output_soft_max = 4 << 10;

@@ -92,7 +92,8 @@ impl Line {
         let mut config = Config::default();
         config.commands = CommandWhitelist::all();
         config.frame_length_max = 1 << 14;
-        config.super_digest = Some("super:D/InIHSb7yEEbrWz8b9l71RjZJU=".into());
+        config.super_digest =
+            Some(zookeeper_core::Secret("super:D/InIHSb7yEEbrWz8b9l71RjZJU=".into()));
         let now = Instant::from_millis(1);
         let mut endpoint = Endpoint::new(Arc::new(config), now, 1);
         let conn = endpoint

@@ -126,7 +126,7 @@ fn with_acl(rng: &mut Rng, op: Op, out: &mut Vec<u8>) {
 fn with_ttl<'a>(rng: &mut Rng, create: CreateRequest<'a>) -> CreateTtlRequest<'a> {
     let CreateRequest { path, data, acl, .. } = create;
     let ttl_ms = if rng.one_in(4) { long_number(rng) } else { 500 };
-    CreateTtlRequest { path, data, acl, flags: 5 + small(rng, 2), ttl_ms }
+    CreateTtlRequest { path, data, acl, flags: 5_i32.wrapping_add(small(rng, 2)), ttl_ms }
 }
 
 fn multi(rng: &mut Rng, op: Op, out: &mut Vec<u8>) {

@@ -89,7 +89,7 @@ pub fn script(rng: &mut Rng, length: u64) -> Vec<Step> {
 
 /// One operation.
 pub fn operation(rng: &mut Rng) -> Operation {
-    match rng.below(30) {
+    match rng.below(31) {
         0..7 => create(rng),
         7..10 => Operation::Versioned { op: Op::Delete, path: path(rng), version: version(rng) },
         10..13 => set_data(rng),
@@ -110,8 +110,8 @@ pub fn operation(rng: &mut Rng) -> Operation {
             Operation::OnWatch { op, path, code: if rng.one_in(20) { -1 } else { code } }
         }
         25 => set_watches(rng),
-        26 | 27 => Operation::Multi { op: Op::Multi, parts: parts(rng, false) },
-        28 => Operation::Multi { op: Op::MultiRead, parts: parts(rng, true) },
+        26..29 => Operation::Multi { op: Op::Multi, parts: parts(rng, false) },
+        29 => Operation::Multi { op: Op::MultiRead, parts: parts(rng, true) },
         _ if rng.one_in(4) => Operation::Reconfig,
         _ => Operation::WhoAmI,
     }
@@ -160,24 +160,43 @@ fn set_watches(rng: &mut Rng) -> Operation {
 }
 
 fn parts(rng: &mut Rng, reads: bool) -> Vec<Operation> {
-    (0..rng.below(5))
-        .map(|_| {
-            let is_read = reads != rng.one_in(30);
-            match rng.below(4) {
-                _ if is_read => {
-                    let op = [Op::GetData, Op::GetChildren][index(rng, 2)];
-                    Operation::Read { op, path: path(rng), watch: rng.one_in(2) }
-                }
-                _ if rng.one_in(60) => Operation::WhoAmI,
-                0 => Operation::Versioned { op: Op::Check, path: path(rng), version: version(rng) },
-                1 => {
-                    Operation::Versioned { op: Op::Delete, path: path(rng), version: version(rng) }
-                }
-                2 => set_data(rng),
-                _ => create(rng),
-            }
-        })
-        .collect()
+    // Parts that have to do with each other: one znode and its children.
+    let family = (!rng.one_in(3)).then(|| path(rng).unwrap_or_default());
+    (0..rng.below(7)).map(|_| part(rng, reads, family.as_deref())).collect()
+}
+
+fn part(rng: &mut Rng, reads: bool, family: Option<&str>) -> Operation {
+    let is_read = reads != rng.one_in(30);
+    let mut part = match rng.below(6) {
+        _ if is_read => {
+            let op = [Op::GetData, Op::GetChildren][index(rng, 2)];
+            Operation::Read { op, path: path(rng), watch: rng.one_in(2) }
+        }
+        _ if rng.one_in(60) => Operation::WhoAmI,
+        0 => Operation::Versioned { op: Op::Check, path: path(rng), version: version(rng) },
+        1 => Operation::Versioned { op: Op::Delete, path: path(rng), version: version(rng) },
+        2 => set_data(rng),
+        _ => create(rng),
+    };
+    let Some(family) = family else { return part };
+    let member = Some(format!("{family}{}", ["", "", "/a", "/a", "/-"][index(rng, 5)]));
+    match &mut part {
+        Operation::Create { path, acl, .. } => {
+            *path = member;
+            *acl = Some(vec![open()]);
+        }
+        // Any version, or the first failure would mostly come too early for the others.
+        Operation::Versioned { path, version, .. } => {
+            *path = member;
+            *version = if rng.one_in(8) { 1 } else { -1 };
+        }
+        Operation::SetData { path, version, .. } => {
+            *path = member;
+            *version = if rng.one_in(8) { 0 } else { -1 };
+        }
+        _ => {}
+    }
+    part
 }
 
 /// Makes a quota, or changes one.

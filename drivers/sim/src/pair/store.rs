@@ -1,0 +1,182 @@
+//! A store that does what it is told at once, late, in groups, or never.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+    time::Duration,
+};
+
+use zookeeper_core::{
+    Instant, Ticket,
+    storage::{File, FileOp, Lane, StorageError},
+};
+
+use super::journal::{Journal, Record, read_records};
+
+/// When a store has done what it was told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Acknowledge {
+    /// In the same turn.
+    #[default]
+    AtOnce,
+    /// Each operation after this time.
+    Late(Duration),
+    /// When this many operations wait, all of them by the newest ticket.
+    InGroups(usize),
+    /// When the test says so.
+    ByHand,
+}
+
+/// A store in memory. It keeps no bytes, but knows which transactions are stable.
+#[derive(Debug, Default)]
+pub struct TestStore {
+    acknowledge: Acknowledge,
+    waiting: VecDeque<Waiting>,
+    newest: Option<Ticket>,
+    files: BTreeMap<File, Contents>,
+    journal: Journal,
+    appends: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    lane: Lane,
+    ticket: Ticket,
+    op: FileOp,
+    due: Instant,
+}
+
+/// A file: what was written to it and how much of that would survive a power cut.
+#[derive(Debug, Default)]
+struct Contents {
+    has_bytes: bool,
+    /// Whether its name is stable.
+    is_named: bool,
+    unsynced: Vec<Record>,
+    /// Synced under a name that is not stable.
+    unnamed: Vec<Record>,
+}
+
+impl TestStore {
+    /// A store that acknowledges like this.
+    #[must_use]
+    pub fn new(acknowledge: Acknowledge) -> Self {
+        Self { acknowledge, ..Self::default() }
+    }
+
+    /// What is stable.
+    #[must_use]
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Operations that are not done.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Commit groups that are not done.
+    #[must_use]
+    pub fn groups_waiting(&self) -> usize {
+        self.waiting.iter().filter(|waiting| matches!(waiting.op, FileOp::Append { .. })).count()
+    }
+
+    /// Commit groups that came, done or not.
+    #[must_use]
+    pub const fn groups(&self) -> usize {
+        self.appends
+    }
+
+    /// Changes when operations are done; those that wait for a time keep it.
+    pub const fn set_acknowledge(&mut self, acknowledge: Acknowledge) {
+        self.acknowledge = acknowledge;
+    }
+
+    /// Takes an operation.
+    ///
+    /// # Panics
+    ///
+    /// When tickets do not rise.
+    pub(super) fn submit(&mut self, now: Instant, lane: Lane, ticket: Ticket, op: FileOp) {
+        assert!(self.newest < Some(ticket), "tickets rise");
+        self.newest = Some(ticket);
+        self.appends += usize::from(matches!(op, FileOp::Append { .. }));
+        let delay = match self.acknowledge {
+            Acknowledge::Late(delay) => delay,
+            _ => Duration::ZERO,
+        };
+        self.waiting.push_back(Waiting { lane, ticket, op, due: now + delay });
+    }
+
+    /// Does what is due; says up to which ticket everything is done.
+    pub(super) fn work(&mut self, now: Instant) -> Option<(Lane, Ticket)> {
+        let count = match self.acknowledge {
+            Acknowledge::AtOnce => self.waiting.len(),
+            Acknowledge::Late(_) => self.waiting.iter().take_while(|op| op.due <= now).count(),
+            Acknowledge::InGroups(count) if self.waiting.len() >= count => self.waiting.len(),
+            Acknowledge::InGroups(_) | Acknowledge::ByHand => 0,
+        };
+        self.execute(count)
+    }
+
+    /// Does the next `count` operations.
+    pub(super) fn execute(&mut self, count: usize) -> Option<(Lane, Ticket)> {
+        let count = count.min(self.waiting.len());
+        let mut done = None;
+        for waiting in self.waiting.drain(..count).collect::<Vec<_>>() {
+            done = Some((waiting.lane, waiting.ticket));
+            self.apply(waiting.op);
+        }
+        done
+    }
+
+    /// Fails the next operation.
+    pub(super) fn fail(&mut self) -> Option<(Lane, Ticket, StorageError)> {
+        let Waiting { lane, ticket, op, .. } = self.waiting.pop_front()?;
+        let error = StorageError {
+            file: "log".into(),
+            operation: op.name(),
+            kind: io::ErrorKind::StorageFull,
+            message: "no space left".into(),
+        };
+        Some((lane, ticket, error))
+    }
+
+    /// When an operation will be done, if time alone decides.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let is_late = matches!(self.acknowledge, Acknowledge::Late(_));
+        self.waiting.front().filter(|_| is_late).map(|waiting| waiting.due)
+    }
+
+    /// Forgets what was not done.
+    pub(super) fn stop(&mut self) {
+        self.waiting.clear();
+    }
+
+    fn apply(&mut self, op: FileOp) {
+        match op {
+            FileOp::Create { file, .. } => _ = self.files.insert(file, Contents::default()),
+            FileOp::Append { file, bytes } => {
+                let contents = self.files.get_mut(&file).expect("a file is made first");
+                contents.unsynced.extend(read_records(&bytes, !contents.has_bytes));
+                contents.has_bytes = true;
+            }
+            FileOp::Sync { file } => {
+                let contents = self.files.get_mut(&file).expect("a file is made first");
+                contents.unnamed.append(&mut contents.unsynced);
+                if contents.is_named {
+                    contents.unnamed.drain(..).for_each(|record| self.journal.record(record));
+                }
+            }
+            FileOp::SyncDir { dir } => {
+                for (_, contents) in self.files.iter_mut().filter(|(file, _)| file.dir == dir) {
+                    contents.is_named = true;
+                    contents.unnamed.drain(..).for_each(|record| self.journal.record(record));
+                }
+            }
+            // Nothing of the log is moved or cut while a server runs.
+            _ => {}
+        }
+    }
+}
