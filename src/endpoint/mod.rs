@@ -468,7 +468,8 @@ impl Endpoint {
         assert_eq!(flow.pauses, self.liveness.is_paused(slot), "{id}'s session is paused");
     }
 
-    fn deadline(&self) -> Option<(Instant, &'static str)> {
+    /// The deadline that is next, and its name.
+    pub(crate) fn deadline(&self) -> Option<(Instant, &'static str)> {
         if self.has_releasable() || self.has_more {
             return Some((self.now, "work left"));
         }
