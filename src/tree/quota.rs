@@ -28,7 +28,7 @@ pub(super) fn subject(parent: &str) -> Option<&str> {
 
 /// The znode of `name` for a path under quota.
 pub(super) fn node_path(subject: &str, name: &str) -> String {
-    format!("{ROOT}{subject}/{name}")
+    [ROOT, subject, "/", name].concat()
 }
 
 /// Numbers of a quota: limits, or what is used. -1 is "none".
@@ -43,17 +43,19 @@ pub(super) struct Track {
 impl Track {
     /// Reads the text; what is missing or no number is -1.
     pub(super) fn parse(text: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(text);
         let mut track = Self { count: -1, bytes: -1, count_hard: -1, bytes_hard: -1 };
-        for pair in text.split([',', ';']) {
-            let mut parts = pair.split('=');
+        for pair in text.split(|byte| matches!(byte, b',' | b';')) {
+            let mut parts = pair.split(|&byte| byte == b'=');
             let (Some(key), Some(value)) = (parts.next(), parts.next()) else { continue };
-            let Ok(value) = value.parse() else { continue };
+            let Some(value) = str::from_utf8(value).ok().and_then(|value| value.parse().ok())
+            else {
+                continue;
+            };
             match key {
-                "count" => track.count = value,
-                "bytes" => track.bytes = value,
-                "countHardLimit" => track.count_hard = value,
-                "byteHardLimit" => track.bytes_hard = value,
+                b"count" => track.count = value,
+                b"bytes" => track.bytes = value,
+                b"countHardLimit" => track.count_hard = value,
+                b"byteHardLimit" => track.bytes_hard = value,
                 _ => {}
             }
         }
