@@ -307,6 +307,9 @@ impl Tree {
         entries: Option<List<'a, AclEntry<'a>>>,
         caller: &Caller<'_>,
     ) -> Result<AclList, ErrorCode> {
+        if entries.is_some_and(acl::is_open) {
+            return Ok(self.acls.open());
+        }
         let list = acl::fix_up(entries, caller.identities, self.config.digest_enabled)?;
         Ok(self.acls.shared(list))
     }
