@@ -31,7 +31,7 @@ pub(super) fn subject(parent: &str) -> Option<&str> {
 
 /// The znode of `name` for a path under quota.
 pub(super) fn node_path(subject: &str, name: &str) -> String {
-    format!("{ROOT}{subject}/{name}")
+    [ROOT, subject, "/", name].concat()
 }
 
 /// Numbers of a quota by name: limits, or what is used. A missing one is -1, which is "none".
@@ -53,16 +53,18 @@ impl Track {
     /// longer than any quota's is none.
     pub(super) fn parse(text: &[u8]) -> Self {
         let text = if text.len() > TEXT_LENGTH_MAX { &[] } else { text };
-        let text = String::from_utf8_lossy(text);
         let mut track = Self::default();
-        for pair in text.split([',', ';']) {
-            let mut parts = pair.split('=');
+        for pair in text.split(|byte| matches!(byte, b',' | b';')) {
+            let mut parts = pair.split(|&byte| byte == b'=');
             let (Some(key), Some(value)) = (parts.next(), parts.next()) else { continue };
-            let Ok(value) = value.parse() else { continue };
+            let Some(value) = str::from_utf8(value).ok().and_then(|value| value.parse().ok())
+            else {
+                continue;
+            };
             match key {
-                "count" => track.count = Some(value),
-                "bytes" => track.bytes = Some(value),
-                _ => drop(track.others.insert(key.into(), value)),
+                b"count" => track.count = Some(value),
+                b"bytes" => track.bytes = Some(value),
+                _ => drop(track.others.insert(String::from_utf8_lossy(key).into(), value)),
             }
         }
         track
