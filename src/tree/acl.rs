@@ -5,7 +5,11 @@
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
-use crate::wire::{Acl, AclEntry, AclList, ErrorCode, Id, List, perms};
+use crate::wire::{Acl, AclEntry, AclList, ErrorCode, Id, List, Text, perms};
+
+/// Entries of one list. Every read, write and event asks the whole list, and one small request may
+/// be thousands of those.
+const ENTRIES_MAX: usize = 1_024;
 
 /// What every client may do everything with.
 pub(super) fn open() -> AclList {
@@ -15,6 +19,17 @@ pub(super) fn open() -> AclList {
 /// What every client may only read.
 pub(super) fn read_only() -> AclList {
     Arc::new([Acl::new(perms::READ, "world", "anyone")])
+}
+
+/// Whether a list as a client sent it is just [`open`], which needs no look at anything else.
+pub(super) fn is_open<'a>(entries: List<'a, AclEntry<'a>>) -> bool {
+    let is_text = |text: Option<Text<'_>>, wanted: &str| text.is_some_and(|text| text == *wanted);
+    entries.len() == 1
+        && entries.iter().all(|entry| {
+            entry.perms == perms::ALL
+                && is_text(entry.scheme, "world")
+                && is_text(entry.id, "anyone")
+        })
 }
 
 /// Checks a list as a client sent it and turns it into the one to store: entries once each, `auth`
@@ -38,6 +53,9 @@ pub(super) fn fix_up<'a>(
         if scheme == "auth" {
             let before = fixed.len();
             for id in identities.iter().filter(|id| is_authenticated(id)) {
+                if fixed.len() >= ENTRIES_MAX {
+                    return Err(ErrorCode::INVALID_ACL);
+                }
                 length += id.scheme.len() + id.id.len();
                 if length > length_max {
                     return Err(ErrorCode::MARSHALLING_ERROR);
@@ -63,6 +81,9 @@ pub(super) fn fix_up<'a>(
             _ => false,
         };
         if !is_valid {
+            return Err(ErrorCode::INVALID_ACL);
+        }
+        if fixed.len() >= ENTRIES_MAX {
             return Err(ErrorCode::INVALID_ACL);
         }
         fixed.push(Acl::new(entry.perms, scheme, &id));
@@ -223,6 +244,18 @@ mod tests {
         }
         let digest = [entry(1, "digest", "a:b")];
         assert_eq!(fix_up(Some(List::new(&digest)), &[], false, 100), Err(INVALID));
+    }
+
+    #[test]
+    fn a_list_has_a_limit() {
+        let limit = i32::try_from(ENTRIES_MAX).unwrap();
+        let mut list: Vec<_> = (0..limit).map(|perms| entry(perms, "world", "anyone")).collect();
+        list.extend_from_within(..);
+        assert_eq!(fix(&list, &[]).unwrap().len(), ENTRIES_MAX, "the same ones do not count");
+        list.push(entry(limit, "world", "anyone"));
+        assert_eq!(fix(&list, &[]), Err(INVALID));
+        *list.last_mut().unwrap() = entry(limit, "auth", "");
+        assert_eq!(fix(&list, &[Id::new("digest", "a:b")]), Err(INVALID));
     }
 
     #[test]
