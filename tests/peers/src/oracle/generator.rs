@@ -93,7 +93,7 @@ impl Generator {
     pub(crate) fn learn(&mut self, step: &Step, answers: &[Answer]) {
         let Step::Talk(talk) = step else { return };
         self.world.learn(&talk.frames, answers);
-        // Where only one server left a watch, the connection takes it away again.
+        // Where only one server left a watch, it goes with the connection.
         let is_watching = |answer: &Answer| {
             answer.frame.and_then(|frame| talk.frames.get(frame)).is_some_and(|frame| {
                 let read = Reader::new(frame.record()).read::<ReadRequest<'_>>();
@@ -102,8 +102,8 @@ impl Generator {
         };
         let is_linked = matches!(self.world.clients[talk.slot], Client::Linked(_));
         if is_linked && answers.iter().any(|answer| answer.is_excused && is_watching(answer)) {
-            self.planned.push_front(Step::Hang(talk.slot));
-            self.world.unlink(talk.slot);
+            let step = self.resume(talk.slot);
+            self.planned.push_front(step);
         }
     }
 
@@ -140,7 +140,8 @@ impl Generator {
     ) -> Piece {
         let is_friendly = self.rng.one_in(4);
         let (rng, world) = (&mut self.rng, &self.world);
-        make(&mut Maker { rng, world, slot, is_pipelined, is_friendly })
+        let is_in_multi = false;
+        make(&mut Maker { rng, world, slot, is_pipelined, is_friendly, is_in_multi })
     }
 
     fn frame(&mut self, slot: Slot, piece: &Piece) -> Frame {
