@@ -120,16 +120,19 @@ impl Generator {
     }
 
     fn requests(&mut self, slot: Slot, count: usize) -> Vec<Frame> {
-        let is_pipelined = count > 1;
-        (0..count)
-            .map(|_| {
-                let mut piece = self.make(slot, is_pipelined, |maker| maker.request());
-                if self.rng.one_in(20) {
-                    malformed::spoil(&mut self.rng, &mut piece);
-                }
-                self.frame(slot, &piece)
-            })
-            .collect()
+        let mut frames = Vec::new();
+        for _ in 0..count {
+            let mut piece = self.make(slot, count > 1, |maker| maker.request());
+            if self.rng.one_in(20) {
+                malformed::spoil(&mut self.rng, &mut piece);
+            }
+            frames.push(self.frame(slot, &piece));
+            if piece.op == Op::SetAcl.code() {
+                // Until it is applied, upstream goes by the old list.
+                break;
+            }
+        }
+        frames
     }
 
     fn make(
