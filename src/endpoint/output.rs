@@ -106,6 +106,9 @@ impl Endpoint {
         let length = connection.outbox.len();
         self.output_total = self.output_total + length - connection.counted_output;
         connection.counted_output = length;
+        if length == 0 {
+            connection.outbox.settle();
+        }
         match &connection.state {
             State::Closing(reason) => {
                 if connection.outbox.is_drained() {
