@@ -40,6 +40,9 @@ pub fn validate(path: &str) -> Result<(), PathError> {
     if rest.is_empty() {
         return Ok(());
     }
+    if is_plain(rest) {
+        return Ok(());
+    }
     if rest.ends_with('/') {
         return Err(PathError::TrailingSlash);
     }
@@ -48,10 +51,6 @@ pub fn validate(path: &str) -> Result<(), PathError> {
             "" => return Err(PathError::EmptyComponent),
             "." | ".." => return Err(PathError::RelativeComponent),
             _ => {}
-        }
-        // Most names are printable ASCII, which the byte test settles without decoding.
-        if component.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-            continue;
         }
         if let Some(illegal) = component.chars().find(|&character| !is_legal(character)) {
             return Err(PathError::IllegalCharacter(illegal));
@@ -68,7 +67,22 @@ pub(crate) fn split(path: &str) -> Option<(&str, &str)> {
     if path == "/" {
         return None;
     }
-    path.rsplit_once('/')
+    // Names are short: a plain loop is done before a search for long text has begun.
+    let slash = path.as_bytes().iter().rposition(|&byte| byte == b'/')?;
+    Some((&path[..slash], &path[slash + 1..]))
+}
+
+/// Whether no rule can be broken: printable ASCII, and components that begin with neither a slash
+/// nor a dot. Most paths are settled by this one pass.
+fn is_plain(rest: &str) -> bool {
+    let mut starts_component = true;
+    for &byte in rest.as_bytes() {
+        if !(0x20..0x7f).contains(&byte) || (starts_component && matches!(byte, b'/' | b'.')) {
+            return false;
+        }
+        starts_component = byte == b'/';
+    }
+    !starts_component
 }
 
 fn is_legal(character: char) -> bool {

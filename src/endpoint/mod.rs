@@ -424,7 +424,8 @@ impl Endpoint {
         &self.stats
     }
 
-    fn deadline(&self) -> Option<(Instant, &'static str)> {
+    /// The deadline that is next, and its name.
+    pub(crate) fn deadline(&self) -> Option<(Instant, &'static str)> {
         if self.has_releasable() || self.has_more {
             return Some((self.now, "work left"));
         }

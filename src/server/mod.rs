@@ -300,7 +300,7 @@ impl Server {
     }
 
     fn deadline(&self) -> Option<(Instant, &'static str)> {
-        let endpoint = self.endpoint.poll_timeout().zip(self.endpoint.timeout_reason());
+        let endpoint = self.endpoint.deadline();
         if self.failure.is_some() {
             return endpoint;
         }

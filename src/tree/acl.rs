@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
-use crate::wire::{Acl, AclEntry, AclList, ErrorCode, Id, List, perms};
+use crate::wire::{Acl, AclEntry, AclList, ErrorCode, Id, List, Text, perms};
 
 /// Entries of one list. Every read, write and event asks the whole list, and one small request may
 /// be thousands of those.
@@ -19,6 +19,17 @@ pub(super) fn open() -> AclList {
 /// What every client may only read.
 pub(super) fn read_only() -> AclList {
     Arc::new([Acl::new(perms::READ, "world", "anyone")])
+}
+
+/// Whether a list as a client sent it is just [`open`], which needs no look at anything else.
+pub(super) fn is_open<'a>(entries: List<'a, AclEntry<'a>>) -> bool {
+    let is_text = |text: Option<Text<'_>>, wanted: &str| text.is_some_and(|text| text == *wanted);
+    entries.len() == 1
+        && entries.iter().all(|entry| {
+            entry.perms == perms::ALL
+                && is_text(entry.scheme, "world")
+                && is_text(entry.id, "anyone")
+        })
 }
 
 /// Checks a list as a client sent it and turns it into the one to store: entries once each, `auth`

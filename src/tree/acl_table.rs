@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::acl;
 use crate::{
     hash::{Keys, Map},
     wire::{Acl, AclList},
@@ -13,11 +14,18 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct AclTable {
     lists: Map<AclList, usize>,
+    /// What almost every create asks for.
+    open: AclList,
 }
 
 impl AclTable {
     pub(super) fn new(keys: &Keys) -> Self {
-        Self { lists: keys.map() }
+        Self { lists: keys.map(), open: acl::open() }
+    }
+
+    /// The list that lets everyone do everything.
+    pub(super) fn open(&self) -> AclList {
+        Arc::clone(&self.open)
     }
 
     /// The list as the table has it, or a new one.

@@ -197,7 +197,7 @@ impl<'a> ListSource<'a, Option<Text<'a>>> for Names<'_> {
     }
 
     fn element(&'a self, index: usize) -> Option<Text<'a>> {
-        Some(self.nodes.get(self.node.children[index]).name().into())
+        Some(self.node.child_name(self.nodes.get(self.node.children[index])).into())
     }
 }
 

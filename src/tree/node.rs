@@ -121,9 +121,11 @@ impl Node {
         self.data.as_ref().map_or(0, Bytes::len)
     }
 
-    /// The last component of its path.
-    pub(super) fn name(&self) -> &str {
-        path::split(&self.path).map_or("", |(_, name)| name)
+    /// The last component of a child's path.
+    pub(super) fn child_name<'a>(&self, child: &'a Self) -> &'a str {
+        // The root's path ends in the slash that others need between.
+        let start = if self.path.len() == 1 { 1 } else { self.path.len() + 1 };
+        &child.path[start..]
     }
 
     /// How many znodes lie below it, at any depth.

@@ -188,7 +188,10 @@ impl<'a> Text<'a> {
     /// The text with U+FFFD in place of malformed sequences, as upstream decodes it.
     #[must_use]
     pub fn to_str_lossy(self) -> Cow<'a, str> {
-        String::from_utf8_lossy(self.0)
+        match str::from_utf8(self.0) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(self.0),
+        }
     }
 }
 
