@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::{
-    Caller, Tree, acl,
+    Caller, Config, Tree, acl,
     create_mode::CreateMode,
     node::{Owner, TTL_MAX_MS},
     pending::{Facts, View},
@@ -307,7 +307,8 @@ impl Tree {
         entries: Option<List<'a, AclEntry<'a>>>,
         caller: &Caller<'_>,
     ) -> Result<AclList, ErrorCode> {
-        let list = acl::fix_up(entries, caller.identities, self.config.digest_enabled)?;
+        let Config { digest_enabled, transaction_length_max, .. } = self.config;
+        let list = acl::fix_up(entries, caller.identities, digest_enabled, transaction_length_max)?;
         Ok(self.acls.shared(list))
     }
 
