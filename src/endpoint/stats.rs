@@ -104,6 +104,16 @@ counters! {
     commands_refused,
     /// Connections whose session moved to another connection.
     sessions_moved,
+    /// Connections whose client closed its session.
+    sessions_closed,
+    /// Connections whose session expired.
+    sessions_expired,
+    /// Connections that the peer, or something between, ended.
+    peers_gone,
+    /// Connections closed after a command.
+    commands_answered,
+    /// Connections closed from this side: one by one, at a shutdown, or after a failure.
+    connections_closed,
 }
 
 /// Lengths of replies, header and record, in bytes.
@@ -175,15 +185,15 @@ impl Stats {
             CloseReason::LingerTimeout => self.linger_timeouts += 1,
             CloseReason::OutputOverflow => self.output_overflows += 1,
             CloseReason::LargeRequests => self.large_requests_rejected += 1,
-            CloseReason::CommandAnswered => return,
-            CloseReason::Peer(_)
-            | CloseReason::SessionClosed
-            | CloseReason::SessionExpired
-            | CloseReason::Disconnected
-            | CloseReason::Shutdown
-            | CloseReason::Failed => {}
+            CloseReason::SessionClosed => self.sessions_closed += 1,
+            CloseReason::SessionExpired => self.sessions_expired += 1,
+            CloseReason::Peer(_) => self.peers_gone += 1,
+            CloseReason::CommandAnswered => self.commands_answered += 1,
+            CloseReason::Disconnected | CloseReason::Shutdown | CloseReason::Failed => {
+                self.connections_closed += 1;
+            }
         }
-        if !had_session {
+        if !had_session && !matches!(reason, CloseReason::CommandAnswered) {
             self.unsuccessful_handshake += 1;
         }
     }

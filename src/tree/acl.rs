@@ -3,7 +3,7 @@
 //! Behaviour: `org.apache.zookeeper.server.PrepRequestProcessor.fixupACL`,
 //! `ZooKeeperServer.checkACL` and `org.apache.zookeeper.server.auth.*`.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use crate::wire::{Acl, AclEntry, AclList, ErrorCode, Id, List, Text, perms};
 
@@ -29,24 +29,30 @@ pub(super) fn is_open<'a>(entries: List<'a, AclEntry<'a>>) -> bool {
 }
 
 /// Checks a list as a client sent it and turns it into the one to store: entries once each, `auth`
-/// replaced by the caller's own identities.
+/// replaced by the caller's own identities, unless those come to more than `length_max` bytes.
 pub(super) fn fix_up<'a>(
     entries: Option<List<'a, AclEntry<'a>>>,
     identities: &[Id],
     digest_enabled: bool,
+    length_max: usize,
 ) -> Result<Vec<Acl>, ErrorCode> {
     let mut fixed: Vec<Acl> = Vec::new();
-    let mut seen: Vec<AclEntry<'a>> = Vec::new();
+    // A frame holds tens of thousands of entries: too many to compare each with each.
+    let mut seen = BTreeSet::new();
+    let mut length = 0;
     for entry in entries.into_iter().flat_map(|entries| entries.iter()) {
-        if seen.contains(&entry) {
+        if !seen.insert((entry.perms, entry.scheme, entry.id)) {
             continue;
         }
-        seen.push(entry);
         let Some(scheme) = entry.scheme else { return Err(ErrorCode::INVALID_ACL) };
         let scheme = scheme.to_str().map_err(|_| ErrorCode::INVALID_ACL)?;
         if scheme == "auth" {
             let before = fixed.len();
             for id in identities.iter().filter(|id| is_authenticated(id)) {
+                length += id.scheme.len() + id.id.len();
+                if length > length_max {
+                    return Err(ErrorCode::MARSHALLING_ERROR);
+                }
                 fixed.push(Acl { perms: entry.perms, id: id.clone() });
             }
             if fixed.len() == before {
@@ -184,7 +190,7 @@ mod tests {
     }
 
     fn fix(entries: &[AclEntry<'_>], identities: &[Id]) -> Result<Vec<Acl>, ErrorCode> {
-        fix_up(Some(List::new(entries)), identities, true)
+        fix_up(Some(List::new(entries)), identities, true, 100)
     }
 
     #[test]
@@ -226,12 +232,13 @@ mod tests {
         for (scheme, id) in bad {
             assert_eq!(fix(&[entry(31, scheme, id)], &[]), Err(INVALID), "{scheme}:{id}");
         }
-        assert_eq!(fix_up(Some(List::new(&[entry(1, "digest", "a:b")])), &[], false), Err(INVALID));
+        let digest = [entry(1, "digest", "a:b")];
+        assert_eq!(fix_up(Some(List::new(&digest)), &[], false, 100), Err(INVALID));
     }
 
     #[test]
     fn nulls_and_empty_lists() {
-        assert_eq!(fix_up(None, &[], true), Err(INVALID));
+        assert_eq!(fix_up(None, &[], true, 100), Err(INVALID));
         assert_eq!(fix(&[], &[]), Err(INVALID));
         let null = AclEntry { perms: 31, scheme: None, id: None };
         assert_eq!(fix(&[null], &[]), Err(INVALID));
@@ -256,6 +263,10 @@ mod tests {
         ];
         assert_eq!(fixed, expected);
         assert_eq!(fix(&[entry(5, "auth", "")], &ids[..1]), Err(INVALID), "an address is nobody");
+        // Each of these stands for both identities, and so do a frame's tens of thousands.
+        let many: Vec<_> = (0..6).map(|perms| entry(perms, "auth", "")).collect();
+        assert_eq!(fix(&many[..5], &ids).unwrap().len(), 10);
+        assert_eq!(fix(&many, &ids), Err(ErrorCode::MARSHALLING_ERROR));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::{
-    Caller, Tree, acl,
+    Caller, Config, Tree, acl,
     create_mode::CreateMode,
     node::{Owner, TTL_MAX_MS},
     pending::{Facts, View},
@@ -310,7 +310,8 @@ impl Tree {
         if entries.is_some_and(acl::is_open) {
             return Ok(self.acls.open());
         }
-        let list = acl::fix_up(entries, caller.identities, self.config.digest_enabled)?;
+        let Config { digest_enabled, transaction_length_max, .. } = self.config;
+        let list = acl::fix_up(entries, caller.identities, digest_enabled, transaction_length_max)?;
         Ok(self.acls.shared(list))
     }
 

@@ -164,7 +164,11 @@ impl Tree {
 
     fn get_ephemerals(&self, caller: &Caller<'_>, prefix: Option<Text<'_>>) -> Answer<'_> {
         let prefix = prefix.unwrap_or_default().as_bytes();
-        let is_all = prefix == b"/" || prefix.iter().all(u8::is_ascii_whitespace);
+        // Java trims control characters, too.
+        let is_blank = |byte: &u8| *byte <= b' ';
+        let start = prefix.iter().position(|byte| !is_blank(byte)).unwrap_or(prefix.len());
+        let end = prefix.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
+        let is_all = matches!(&prefix[start..end], b"" | b"/");
         let ids: Vec<NodeId> = self
             .sessions
             .ephemerals(caller.session)

@@ -63,7 +63,7 @@ fn ephemerals_are_listed_by_session_and_prefix() {
         world.ok(&create(path, b"", 1));
     }
     world.send(&other(), &create("/u", b"", 1));
-    for all in ["", "/", "  "] {
+    for all in ["", "/", "  ", " / ", "\0/"] {
         assert_eq!(ephemerals(&mut world, &me(), all), ["/s", "/sx", "/t"]);
     }
     assert_eq!(ephemerals(&mut world, &me(), "/s"), ["/s", "/sx"]);

@@ -1,5 +1,5 @@
 //! The differential oracle as a test. It runs with `ZK_PEERS=1`; `ZK_SEED` and `ZK_OPERATIONS`
-//! replay a run, `ZK_TRACE` prints its steps.
+//! replay a run, `ZK_TRACE` prints its steps, and `ZK_SHRINK` looks for a shorter script.
 
 use std::env;
 
@@ -36,7 +36,8 @@ fn run(theirs: Program, ours: Program) {
     let operations = number("ZK_OPERATIONS").and_then(|number| usize::try_from(number).ok());
     let operations = operations.unwrap_or(OPERATIONS);
     let is_traced = env::var_os("ZK_TRACE").is_some();
-    let plan = Plan { theirs, ours, seed, operations, is_traced };
+    let is_shrunk = env::var_os("ZK_SHRINK").is_some();
+    let plan = Plan { theirs, ours, seed, operations, is_traced, is_shrunk };
     println!("ZK_SEED={seed} ZK_OPERATIONS={operations}");
     match plan.run() {
         Ok(summary) => println!("{summary}"),

@@ -26,7 +26,9 @@ impl Model {
             Operation::OnPath { op: Op::Sync, path } => Ok(Body::Path(path.clone())),
             Operation::OnPath { op: Op::GetEphemerals, path } => {
                 let prefix = path.as_deref().unwrap_or_default();
-                let is_all = prefix.trim().is_empty() || prefix == "/";
+                // Java trims control characters, too.
+                let trimmed = prefix.trim_matches(|character| character <= ' ');
+                let is_all = matches!(trimmed, "" | "/");
                 let mut paths = self.ephemerals(caller.session);
                 paths.retain(|path| is_all || path.starts_with(prefix));
                 Ok(Body::Names(paths))
@@ -46,11 +48,11 @@ impl Model {
     pub(super) fn multi_read(&self, caller: &Caller, parts: &[Operation]) -> Reply {
         let mut results = Vec::new();
         for part in parts {
-            let Operation::Read { op, path, .. } = part else {
+            // A null path is stumbled over like a write.
+            let Operation::Read { op, path: Some(path), .. } = part else {
                 return Reply { error: -5, body: Body::Multi(results) };
             };
-            let result = path.as_deref().ok_or(-5).and_then(|path| self.look(caller, *op, path));
-            results.push(match result {
+            results.push(match self.look(caller, *op, path) {
                 Ok(body) => (op.code(), body),
                 Err(error) => (-1, Body::Error(error)),
             });

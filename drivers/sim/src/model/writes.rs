@@ -57,6 +57,8 @@ impl Model {
         for (place, part) in parts.iter().enumerate() {
             match attempt.write(caller, part) {
                 Ok(body) => results.push((result_type(part, &body), body)),
+                // What upstream stumbles over fails the whole request.
+                Err(-5) => return Reply::failed(-5),
                 Err(error) => {
                     let code = |other: usize| match other.cmp(&place) {
                         std::cmp::Ordering::Less => 0,
@@ -69,6 +71,7 @@ impl Model {
             }
         }
         attempt.before = None;
+        attempt.grown.clear();
         *self = attempt;
         Reply::ok(Body::Multi(results))
     }

@@ -75,6 +75,14 @@ impl Options {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ClientId(pub(super) usize);
 
+impl ClientId {
+    /// The client that connected as number `index`, from 0.
+    #[must_use]
+    pub const fn nth(index: usize) -> Self {
+        Self(index)
+    }
+}
+
 /// How a connection ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct End {

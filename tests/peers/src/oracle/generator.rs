@@ -142,7 +142,9 @@ impl Generator {
             () if self.rng.one_in(30) => pick(&mut self.rng, &ODD_XIDS),
             () => self.world.next_xid(slot),
         };
-        of(xid, piece)
+        let frame = of(xid, piece);
+        self.world.note_watched(slot, &frame);
+        frame
     }
 
     fn hang(&mut self) -> Step {
@@ -316,6 +318,10 @@ impl Generator {
             _ => format!("{quota}/zookeeper_limits"),
         };
         let child = join(path, pick(&mut self.rng, &["x", "y", "z"]));
+        if self.rng.one_in(3) {
+            return self.set_quota(slot, path, limits);
+        }
+        let changed = pick(&mut self.rng, &[&*child, path]);
         let choice = self.rng.below(12);
         let piece = self.make(slot, false, |maker| match choice {
             0 => maker.create_of(Op::Create, Some(path), open, 0),
@@ -324,7 +330,7 @@ impl Generator {
             4 => text_piece(Op::SetData, &name, limits),
             5 => delete_piece(&name),
             6 => delete_piece(&child),
-            7 => maker.set_data_of(Some(&child)),
+            7 => maker.set_data_of(Some(changed)),
             8 => maker.read_of(Op::GetData, Some(&name)),
             9 => maker.create_of(Op::Create2, Some(&child), open, 1),
             10 => multi_of(
@@ -346,6 +352,30 @@ impl Generator {
         Self::talk_of(slot, vec![frame], None)
     }
 
+    /// Makes a node and its quota, from the top.
+    fn set_quota(&mut self, slot: Slot, path: &str, limits: &str) -> Step {
+        let quota = format!("/zookeeper/quota{path}");
+        let mut paths = vec![path.to_owned(), quota.clone()];
+        if let Some((parent, _)) = path.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
+            paths =
+                vec![parent.to_owned(), path.to_owned(), join("/zookeeper/quota", &parent[1..])];
+            paths.push(quota.clone());
+        }
+        let mut pieces: Vec<Piece> =
+            paths.iter().map(|path| text_piece(Op::Create, path, "")).collect();
+        // Either first: upstream starts to count with the limits, and corrects the stats node.
+        let mut quota = ["zookeeper_limits", "zookeeper_stats"].map(|name| join(&quota, name));
+        if self.rng.one_in(3) {
+            quota.reverse();
+        }
+        pieces.extend(quota.iter().map(|path| text_piece(Op::Create, path, limits)));
+        let mut frames: VecDeque<Frame> =
+            pieces.iter().map(|piece| self.frame(slot, piece)).collect();
+        let first = frames.pop_front();
+        self.planned.extend(frames.into_iter().map(|frame| Self::talk_of(slot, vec![frame], None)));
+        Self::talk_of(slot, first.into_iter().collect(), None)
+    }
+
     /// The superuser closes the root for a while.
     fn root(&mut self) -> Step {
         let Some(slot) = self.regular() else { return self.talk() };
@@ -364,6 +394,9 @@ impl Generator {
         }
         let frame = self.frame(slot, &open);
         self.planned.push_back(Self::talk_of(slot, vec![frame], None));
+        // A superuser would never be refused anything.
+        self.planned.push_back(Step::Hang(slot));
+        self.world.unlink(slot);
         Self::talk_of(slot, first.into(), None)
     }
 

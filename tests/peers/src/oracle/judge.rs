@@ -19,6 +19,8 @@ pub(crate) struct Difference {
     pub(crate) ours: Vec<String>,
     /// The first place where they part.
     pub(crate) at: usize,
+    /// What parts there, without the particulars: a shorter script must show the same.
+    pub(crate) signature: String,
 }
 
 /// What one client's turn is compared by.
@@ -74,10 +76,17 @@ impl Judge {
                 _ => None,
             };
             let Some(seen) = same else {
-                let place = stream.place.clone();
-                let theirs = lines(sides.0, stream, &their_items);
-                let ours = lines(sides.1, stream, &our_items);
-                return Err(Difference { place, theirs, ours, at });
+                let signature = [(&*sides.0, pair.0), (&*sides.1, pair.1)].map(|(side, item)| {
+                    let seen = item.map(|item| item.seen(side, stream));
+                    seen.map(|seen| (seen.kind, seen.error))
+                });
+                return Err(Difference {
+                    place: stream.place.clone(),
+                    theirs: lines(sides.0, stream, &their_items),
+                    ours: lines(sides.1, stream, &our_items),
+                    at,
+                    signature: format!("{signature:?}"),
+                });
             };
             answers.push(Answer { frame: their_items[at].frame, seen });
         }
@@ -100,7 +109,9 @@ impl Judge {
             return Ok(());
         }
         let at = theirs.iter().zip(&ours).take_while(|(theirs, ours)| theirs == ours).count();
-        Err(Difference { place: place.to_owned(), theirs, ours, at })
+        let line = |lines: &[String]| lines.get(at).map_or("", |line| line.as_str()).to_owned();
+        let signature = format!("{} / {}", line(&theirs), line(&ours));
+        Err(Difference { place: place.to_owned(), theirs, ours, at, signature })
     }
 
     /// How many frames were compared.

@@ -18,6 +18,7 @@ mod requests;
 mod runner;
 mod script;
 mod seen;
+mod shrink;
 mod side;
 mod world;
 mod zxids;
@@ -34,6 +35,7 @@ use generator::Generator;
 use judge::Difference;
 use runner::Runner;
 use script::Step;
+use shrink::Shrinker;
 
 /// How many operations one pair of servers serves. Short enough for containers to stay, which
 /// servers remove once a minute, and for a difference to be replayed quickly.
@@ -54,6 +56,8 @@ pub struct Plan {
     pub operations: usize,
     /// Whether to print every step with its answers.
     pub is_traced: bool,
+    /// Whether to look for a shorter script that shows the same difference.
+    pub is_shrunk: bool,
 }
 
 /// What a run without a difference amounts to.
@@ -77,7 +81,7 @@ pub struct Finding {
     /// Operations up to the step that differs, which is included.
     operations: usize,
     steps: Vec<Step>,
-    difference: Box<Difference>,
+    difference: Difference,
 }
 
 /// Why a run ended early.
@@ -86,7 +90,7 @@ pub enum Failure {
     /// A server did not start.
     Start(io::Error),
     /// The servers differ.
-    Found(Finding),
+    Found(Box<Finding>),
 }
 
 impl Plan {
@@ -107,10 +111,7 @@ impl Plan {
     }
 
     fn episode(&self, seed: u64, limit: usize, summary: &mut Summary) -> Result<(), Failure> {
-        let options = options(seed);
-        let theirs = Server::start(&self.theirs, &options).map_err(Failure::Start)?;
-        let ours = Server::start(&self.ours, &options).map_err(Failure::Start)?;
-        let mut runner = Runner::new(theirs.address(), ours.address());
+        let (_theirs, _ours, mut runner) = fresh(self, seed).map_err(Failure::Start)?;
         let mut generator = Generator::new(seed);
         let (mut steps, mut operations) = (Vec::new(), 0);
         let start = Instant::now();
@@ -128,8 +129,8 @@ impl Plan {
                     generator.learn(step, &answers);
                 }
                 Err(difference) => {
-                    let difference = Box::new(difference);
-                    return Err(Failure::Found(Finding { seed, operations, steps, difference }));
+                    let finding = Finding { seed, operations, steps, difference };
+                    return Err(Failure::Found(Box::new(self.shrink(finding))));
                 }
             }
         }
@@ -141,6 +142,28 @@ impl Plan {
         }
         Ok(())
     }
+
+    fn shrink(&self, finding: Finding) -> Finding {
+        if !self.is_shrunk {
+            return finding;
+        }
+        let Finding { seed, operations, steps, difference } = finding;
+        let play = |steps: &[Step]| {
+            let (_theirs, _ours, mut runner) = fresh(self, seed)?;
+            Ok(steps.iter().find_map(|step| runner.play(step).err()))
+        };
+        let (steps, difference) = Shrinker::new(&play, steps, difference).shrink();
+        Finding { seed, operations, steps, difference }
+    }
+}
+
+/// Servers and clients for one episode.
+fn fresh(plan: &Plan, seed: u64) -> io::Result<(Server, Server, Runner)> {
+    let options = options(seed);
+    let theirs = Server::start(&plan.theirs, &options)?;
+    let ours = Server::start(&plan.ours, &options)?;
+    let runner = Runner::new(theirs.address(), ours.address());
+    Ok((theirs, ours, runner))
 }
 
 /// The configuration of an episode: one switch at a time is not at its usual place.

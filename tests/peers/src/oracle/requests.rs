@@ -246,26 +246,52 @@ impl Maker<'_> {
     }
 
     fn add_watch(&mut self) -> Piece {
-        let path = self.path();
-        let mode = match path.as_deref() {
-            Some(path) if self.may_watch(path, WatchKind::Persistent) => 0,
-            Some(path) if self.may_watch(path, WatchKind::Recursive) => 1,
-            _ => pick(self.rng, &[2, -1, 7]),
-        };
-        self.watch_of(Op::AddWatch, path.as_deref(), mode)
+        let kind = pick(self.rng, &[WatchKind::Persistent, WatchKind::Recursive]);
+        match self.watch_path(kind) {
+            Some(path) if !self.rng.one_in(12) => {
+                let mode = i32::from(kind == WatchKind::Recursive);
+                self.watch_of(Op::AddWatch, Some(&path), mode)
+            }
+            path => {
+                let mode = pick(self.rng, &[2, -1, 7]);
+                self.watch_of(Op::AddWatch, path.as_deref(), mode)
+            }
+        }
     }
 
     /// `checkWatches` or `removeWatches`. 3.8.0 takes every mode for a standard watch, so those
     /// types are asked for only where this client sets no other.
     fn watch_type(&mut self, op: Op) -> Piece {
-        let path = self.path();
-        let is_standard =
-            path.as_deref().is_some_and(|path| self.may_watch(path, WatchKind::Standard));
-        match pick(self.rng, &[1, 2, 2, 3, 3, 3, 4, 5, 0, 6, -1]) {
-            mode @ (1 | 2) if !is_standard => self.watch_of(op, Some(UNWATCHED), mode),
+        match pick(self.rng, &[1, 1, 2, 2, 2, 3, 3, 3, 4, 5, 0, 6, -1]) {
+            mode @ (1 | 2) => {
+                let path = self.watch_path(WatchKind::Standard);
+                self.watch_of(op, Some(path.as_deref().unwrap_or(UNWATCHED)), mode)
+            }
             mode @ (4 | 5) => self.watch_of(op, Some(UNWATCHED), mode),
-            mode => self.watch_of(op, path.as_deref(), mode),
+            mode => {
+                let kinds = [WatchKind::Standard, WatchKind::Persistent, WatchKind::Recursive];
+                let kind = pick(self.rng, &kinds);
+                let path = self.watch_path(kind);
+                self.watch_of(op, path.as_deref(), mode)
+            }
         }
+    }
+
+    /// A path on which this client may set such a watch, most often one on which it has.
+    fn watch_path(&mut self, kind: WatchKind) -> Option<String> {
+        let watched = &self.world.watched[self.slot];
+        let watched: Vec<&String> =
+            watched.iter().filter(|path| self.may_watch(path, kind)).collect();
+        if !watched.is_empty() && self.rng.one_in(2) {
+            return Some(pick(self.rng, &watched).clone());
+        }
+        for _ in 0..6 {
+            match self.path() {
+                Some(path) if self.may_watch(&path, kind) => return Some(path),
+                _ => {}
+            }
+        }
+        None
     }
 
     #[expect(clippy::unused_self, reason = "one of the makers")]
@@ -279,40 +305,28 @@ impl Maker<'_> {
         let age = pick(self.rng, &[0, 1, 2, 5, 20, 1_000_000]);
         let mut record = 0_i64.to_vec();
         let mut detail = format!("{age} zxids ago");
-        let kinds: &[WatchKind] = if op == Op::SetWatches2 {
-            &[WatchKind::Standard; 5]
-        } else {
-            &[WatchKind::Standard; 3]
-        };
-        for (index, _) in kinds.iter().enumerate() {
+        let lists = if op == Op::SetWatches2 { 5 } else { 3 };
+        for index in 0..lists {
             let kind = match index {
                 3 => WatchKind::Persistent,
                 4 => WatchKind::Recursive,
                 _ => WatchKind::Standard,
             };
-            let list = self.watch_list(kind);
+            // Upstream works through the lists before a null one, and only then fails: to compare
+            // what follows, nothing may stand before it.
+            let is_null = index == 0 && self.rng.one_in(20);
+            let list = (!is_null).then(|| self.watch_list(kind));
             detail.push_str(&format!(" {list:?}"));
             let paths: Option<Vec<Option<Text<'_>>>> = list
                 .as_ref()
-                .map(|paths| paths.iter().map(|path| path.as_deref().map(Text::from)).collect());
+                .map(|list| list.iter().map(|path| Some(Text::from(&**path))).collect());
             record.extend(paths.as_deref().map(List::new).to_vec());
         }
         Piece { zxid_age: Some(age), ..Piece::new(op, &detail, record) }
     }
 
-    fn watch_list(&mut self, kind: WatchKind) -> Option<Vec<Option<String>>> {
-        if self.rng.one_in(80) {
-            return None;
-        }
-        let count = between(self.rng, 0, 4);
-        let mut paths = Vec::new();
-        for _ in 0..count {
-            let path = self.path().filter(|path| self.may_watch(path, kind));
-            if let Some(path) = path {
-                paths.push(Some(path));
-            }
-        }
-        Some(paths)
+    fn watch_list(&mut self, kind: WatchKind) -> Vec<String> {
+        (0..between(self.rng, 0, 4)).filter_map(|_| self.watch_path(kind)).collect()
     }
 
     /// A transaction of several operations.

@@ -351,5 +351,11 @@ fn ends_session(frames: &[Frame]) -> bool {
 
 fn broken(name: &str, error: &std::io::Error) -> Difference {
     let lines = vec![format!("cannot connect: {error}")];
-    Difference { place: format!("the {name} server"), theirs: lines.clone(), ours: lines, at: 0 }
+    Difference {
+        place: format!("the {name} server"),
+        theirs: lines.clone(),
+        ours: lines,
+        at: 0,
+        signature: "a server is gone".to_owned(),
+    }
 }

@@ -41,8 +41,6 @@ pub(crate) enum Kind {
     Closed,
     /// Nothing, where something was due.
     Silence,
-    /// A four-letter word's text.
-    Text,
     /// A frame that holds no header, or a reply nobody waits for.
     Garbage,
 }

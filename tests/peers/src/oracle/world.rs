@@ -1,6 +1,8 @@
 //! What the generator knows while it writes: which clients exist, and which znodes may.
 
-use zookeeper_core::wire::Op;
+use std::collections::VecDeque;
+
+use zookeeper_core::wire::{Op, Reader, Text};
 
 use super::judge::Answer;
 use super::runner::SLOTS;
@@ -9,6 +11,9 @@ use super::script::{Frame, SessionName, Slot};
 /// How many znodes are worth remembering.
 const KNOWN_MAX: usize = 150;
 
+/// How many watched paths of a client are.
+const WATCHED_MAX: usize = 12;
+
 /// The state of the script so far.
 #[derive(Debug, Default)]
 pub(crate) struct World {
@@ -16,6 +21,8 @@ pub(crate) struct World {
     pub(crate) clients: [Client; SLOTS],
     /// Znodes that existed when they were last heard of.
     pub(crate) known: Vec<String>,
+    /// Paths that each client has lately put into a request that may leave a watch.
+    pub(crate) watched: [VecDeque<String>; SLOTS],
     /// Sessions that have ended.
     pub(crate) ended: Vec<SessionName>,
     /// Steps so far.
@@ -100,6 +107,21 @@ impl World {
             0 => WatchKind::Persistent,
             1 => WatchKind::Recursive,
             _ => WatchKind::Standard,
+        }
+    }
+
+    /// Remembers where the client may have a watch now.
+    pub(crate) fn note_watched(&mut self, slot: Slot, frame: &Frame) {
+        let may_watch = [Op::Exists, Op::GetData, Op::GetChildren, Op::GetChildren2, Op::AddWatch];
+        if !may_watch.iter().any(|op| op.code() == frame.op()) {
+            return;
+        }
+        if let Ok(Some(path)) = Reader::new(frame.record()).read::<Option<Text<'_>>>() {
+            let watched = &mut self.watched[slot];
+            if watched.len() >= WATCHED_MAX {
+                watched.pop_front();
+            }
+            watched.push_back(path.to_str_lossy().into_owned());
         }
     }
 
