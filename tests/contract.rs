@@ -326,7 +326,14 @@ fn garbage(rng: &mut Rng) -> u8 {
 /// Line 7.
 #[test]
 fn one_calls_work_is_bounded_and_the_rest_is_announced() {
-    // Requests: a call serves some; if it has nothing to tell and leaves some, that is due at once.
+    requests_go_in_steps();
+    expiry_goes_in_steps();
+    release_reaches_everybody();
+    input_is_kept();
+}
+
+fn requests_go_in_steps() {
+    // A call serves some; if it has nothing to tell and leaves some, that is due at once.
     let mut bare = Bare::new(Config::default());
     let conn = bare.start(1);
     let many: Vec<u8> = (1..=5_000).flat_map(exists).collect();
@@ -344,11 +351,13 @@ fn one_calls_work_is_bounded_and_the_rest_is_announced() {
         }
     }
     assert_eq!(bare.read(conn).len(), 5_000 * 88);
+}
 
-    // Expiry: a call ends some, and is due again at once.
+fn expiry_goes_in_steps() {
+    // A call ends some, and is due again at once.
     let mut config = Config::default();
     config.endpoint.connections_per_address_max = 0;
-    let mut bare = Bare::new(config.clone());
+    let mut bare = Bare::new(config);
     let conns: Vec<_> = (1..=500).map(|port| bare.start(port)).collect();
     for conn in conns {
         bare.server.handle_eof(bare.now, conn, Disconnect::Reset);
@@ -365,8 +374,10 @@ fn one_calls_work_is_bounded_and_the_rest_is_announced() {
         let due = bare.server.poll_timeout().is_some_and(|at| at <= bare.now);
         assert!(due || ends == 0 || expired == 500, "the rest is due");
     }
+}
 
-    // Release: everybody waits for one transaction; all go on after one acknowledgement.
+fn release_reaches_everybody() {
+    // Everybody waits for one transaction; all go on after one acknowledgement.
     let mut options = Options::logged(Acknowledge::AtOnce);
     options.config.endpoint.connections_per_address_max = 0;
     let mut world = World::new(options);
@@ -382,8 +393,11 @@ fn one_calls_work_is_bounded_and_the_rest_is_announced() {
     world.acknowledge(usize::MAX);
     assert!(clients.iter().all(|&client| world.client(client).unanswered() == 0));
     world.finish();
+}
 
+fn input_is_kept() {
     // Bytes given while `wants_read` is false are kept.
+    let mut config = Config::default();
     config.endpoint.output_soft_max = 100;
     let mut bare = Bare::new(config);
     let conn = bare.start(1);

@@ -4,6 +4,7 @@ mod endpoint_support;
 
 use std::time::Duration;
 
+use bytes::Buf;
 use endpoint_support::{
     World, auth, close_session, config, connect_frame, frame, frames, get_data, ping, raw_request,
     set_data,
@@ -393,4 +394,33 @@ fn an_older_now_counts_as_the_newest() {
     assert_eq!(world.expired, []);
     world.pass(Duration::from_millis(1));
     assert_eq!(world.expired, [session]);
+}
+
+#[test]
+fn many_frames_that_need_no_backend_are_answered_in_steps() {
+    let mut world = World::new(config());
+    let (conn, _) = world.connect();
+    let pings = ping().repeat(1_000);
+    world.input_undrained(conn, &pings);
+    assert!(world.endpoint.poll_request().is_none());
+    let answered = world.endpoint.poll_transmit(conn).unwrap().remaining() / 20;
+    assert!((1..=256).contains(&answered), "{answered} in one call");
+    assert_eq!(world.endpoint.poll_timeout(), Some(world.now), "the rest is announced");
+    world.pass(Duration::ZERO);
+    assert_eq!(world.take_xids(conn), [-2; 1_000]);
+}
+
+#[test]
+fn identities_of_a_connection_have_a_limit() {
+    let mut config = config();
+    config.identities_length_max = 1_000;
+    let mut world = World::new(config);
+    let (conn, _) = world.connect();
+    let credentials = |user: char| [user.to_string().repeat(600), ":pw".to_owned()].concat();
+    world.input(conn, &auth("digest", credentials('a').as_bytes()));
+    world.input(conn, &auth("digest", credentials('a').as_bytes()));
+    assert_eq!(world.take_replies(conn), [(-4, 0, 0), (-4, 0, 0)], "the same one costs nothing");
+    world.input(conn, &auth("digest", credentials('b').as_bytes()));
+    assert_eq!(world.take_replies(conn), [(-4, 0, ErrorCode::AUTH_FAILED.0)]);
+    assert_eq!(world.reason(conn), Some(&CloseReason::AuthenticationFailed));
 }

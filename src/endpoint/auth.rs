@@ -40,6 +40,11 @@ pub(super) fn authenticate(
     if added.is_empty() {
         return Some(Arc::clone(identities));
     }
+    let length = |id: &Id| id.scheme.len() + id.id.len();
+    let total: usize = identities.iter().chain(&added).map(length).sum();
+    if total > config.identities_length_max {
+        return None;
+    }
     Some(identities.iter().cloned().chain(added).collect())
 }
 

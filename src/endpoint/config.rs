@@ -57,6 +57,8 @@ pub struct Config {
     pub super_digest: Option<Secret<Box<str>>>,
     /// `enforce.auth.schemes`: a connection must have an identity of one of these; empty is off.
     pub enforced_schemes: Vec<Box<str>>,
+    /// Bytes of identities of one connection; an `auth` that would bring more of them fails.
+    pub identities_length_max: usize,
     /// `readonlymode.enabled`, which also allows the command `isro`.
     pub read_only_mode: bool,
 }
@@ -108,6 +110,7 @@ impl Default for Config {
             digest_algorithm: DigestAlgorithm::Sha1,
             super_digest: None,
             enforced_schemes: Vec::new(),
+            identities_length_max: 64 << 10,
             read_only_mode: false,
         }
     }

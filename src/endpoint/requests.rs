@@ -20,6 +20,9 @@ use crate::{
 /// Frames of one connection that are served before the next connection's.
 const FRAMES_PER_TURN: usize = 64;
 
+/// Frames answered or dropped here, and connections passed over, in search of the next request.
+const STEPS_PER_POLL: usize = 256;
+
 /// What became of the first frame of the first connection.
 enum Step {
     /// It is a request for the backend.
@@ -67,10 +70,18 @@ struct OwnReply<'a> {
 impl Endpoint {
     /// The next request, decoded in place and lent. It has to be answered by
     /// [`Endpoint::reply`], in order per connection, now or later.
+    ///
+    /// When many frames in a row need no backend, it returns `None` before the end is reached;
+    /// [`Endpoint::poll_timeout`] is due then.
     pub fn poll_request(&mut self) -> Option<Incoming<'_>> {
+        let mut steps = 0..STEPS_PER_POLL;
         let (conn, header, op) = loop {
             self.finish_lent();
             let conn = *self.ready.front()?;
+            if steps.next().is_none() {
+                self.has_more = true;
+                return None;
+            }
             if let Step::Lend { conn, header, op } = self.step(conn) {
                 break (conn, header, op);
             }
@@ -366,6 +377,11 @@ impl Endpoint {
         let mut measure = Measure(ReplyHeader::LENGTH);
         reply.body.encode(&mut measure);
         let length = measure.0;
+        // What would have to be cut off is not made: a small multiRead may ask for any amount.
+        if length > self.config.output_hard_max || i32::try_from(length).is_err() {
+            self.outstanding -= 1;
+            return self.close_now(conn, CloseReason::OutputOverflow);
+        }
         let latency_ms = self.now.saturating_duration_since(lent.arrived).as_millis();
         let latency_ms = u64::try_from(latency_ms).unwrap_or(u64::MAX);
         let figures = &mut connection.figures;

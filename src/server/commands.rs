@@ -2,7 +2,7 @@
 //!
 //! Behaviour: `org.apache.zookeeper.server.command.*`.
 
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 
 use bytes::Bytes;
 
@@ -13,15 +13,36 @@ use super::{
 };
 use crate::{
     ids::{ConnId, SessionId},
+    limits::COMMAND_OUTPUT_MAX,
     time::Instant,
     tree::Watcher,
     wire::{Command, Op},
 };
 
+/// An answer being written. What comes behind the first byte over the limit is not kept: that one
+/// byte tells the endpoint to cut the answer off, and to say so.
+#[derive(Debug)]
+struct Text(String);
+
+impl Text {
+    fn push_str(&mut self, text: &str) {
+        if self.0.len() <= COMMAND_OUTPUT_MAX {
+            self.0.push_str(text);
+        }
+    }
+}
+
+impl Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push_str(text);
+        Ok(())
+    }
+}
+
 impl Server {
     /// The answer to a command. The endpoint has answered those it can by itself.
     pub(super) fn command(&mut self, command: Command) -> Bytes {
-        let mut out = String::new();
+        let mut out = Text(String::new());
         match command {
             Command::Srvr => self.write_srvr(&mut out, false),
             Command::Stat => self.write_srvr(&mut out, true),
@@ -54,10 +75,10 @@ impl Server {
             | Command::Stmk
             | Command::TelnetClose => debug_assert!(false, "{command} is the endpoint's"),
         }
-        Bytes::from(out)
+        Bytes::from(out.0)
     }
 
-    fn write_srvr(&self, out: &mut String, with_clients: bool) {
+    fn write_srvr(&self, out: &mut Text, with_clients: bool) {
         let stats = self.endpoint.stats();
         let latency = &stats.latency;
         pair(out, "Zookeeper version: ", &self.config.about.version);
@@ -66,7 +87,7 @@ impl Server {
             for connection in self.endpoint.connections() {
                 let _ = writeln!(out, "{}", connection.summary());
             }
-            out.push('\n');
+            out.push_str("\n");
         }
         let mean = Mean { total: latency.total_ms, count: latency.count };
         let _ = writeln!(out, "Latency min/avg/max: {}/{mean}/{}", latency.min_ms, latency.max_ms);
@@ -79,7 +100,7 @@ impl Server {
         pair(out, "Node count: ", self.tree.node_count());
     }
 
-    fn write_conf(&self, out: &mut String) {
+    fn write_conf(&self, out: &mut Text) {
         let about = &self.config.about;
         let config = &self.config.endpoint;
         let port = about.client_addresses.first().map_or(-1, |address| i32::from(address.port()));
@@ -97,7 +118,7 @@ impl Server {
         pair(out, "serverId=", 0);
     }
 
-    fn write_envi(&self, out: &mut String) {
+    fn write_envi(&self, out: &mut Text) {
         out.push_str("Environment:\n");
         pair(out, "zookeeper.version=", &self.config.about.version);
         for (key, value) in &self.environment.properties {
@@ -105,7 +126,7 @@ impl Server {
         }
     }
 
-    fn write_mntr(&self, out: &mut String) {
+    fn write_mntr(&self, out: &mut Text) {
         let stats = self.endpoint.stats();
         let latency = &stats.latency;
         line(out, "version", &self.config.about.version);
@@ -136,7 +157,7 @@ impl Server {
         line(out, "op_count_total", total);
     }
 
-    fn write_dump(&self, out: &mut String) {
+    fn write_dump(&self, out: &mut Text) {
         out.push_str("SessionTracker dump:\n");
         let mut deadlines: Vec<(Instant, SessionId)> = self.endpoint.session_deadlines().collect();
         deadlines.sort_unstable();
@@ -162,7 +183,7 @@ impl Server {
     }
 
     /// The connections by the deadline that would close them.
-    fn write_connections(&self, out: &mut String) {
+    fn write_connections(&self, out: &mut Text) {
         out.push_str("Connections dump:\n");
         let mut connections: Vec<_> = self
             .endpoint
@@ -183,7 +204,7 @@ impl Server {
         }
     }
 
-    fn write_wchs(&self, out: &mut String) {
+    fn write_wchs(&self, out: &mut Text) {
         let summary = self.tree.watches().data_summary();
         let _ = writeln!(
             out,
@@ -192,24 +213,24 @@ impl Server {
         );
     }
 
-    fn write_wchp(&self, out: &mut String) {
+    fn write_wchp(&self, out: &mut Text) {
         for (path, watchers) in self.tree.watches().data_by_path() {
             pair(out, "", String::from_utf8_lossy(path));
             for watcher in watchers {
                 let _ = writeln!(out, "\t{}", self.session_of(watcher));
             }
         }
-        out.push('\n');
+        out.push_str("\n");
     }
 
-    fn write_wchc(&self, out: &mut String) {
+    fn write_wchc(&self, out: &mut Text) {
         for (watcher, paths) in self.tree.watches().data_by_watcher() {
             let _ = writeln!(out, "{}", self.session_of(watcher));
             for path in paths {
                 let _ = writeln!(out, "\t{}", String::from_utf8_lossy(path));
             }
         }
-        out.push('\n');
+        out.push_str("\n");
     }
 
     fn session_of(&self, watcher: Watcher) -> SessionId {
@@ -222,6 +243,20 @@ impl Server {
 }
 
 /// One line of a key and a value; writing to a string cannot fail.
-fn pair(out: &mut String, key: &str, value: impl Display) {
+fn pair(out: &mut Text, key: &str, value: impl Display) {
     let _ = writeln!(out, "{key}{value}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_keeps_no_more_than_is_shown() {
+        let mut out = Text(String::new());
+        for _ in 0..3 * COMMAND_OUTPUT_MAX / 100 {
+            pair(&mut out, "", "x".repeat(99));
+        }
+        assert!((COMMAND_OUTPUT_MAX + 1..COMMAND_OUTPUT_MAX + 200).contains(&out.0.len()));
+    }
 }

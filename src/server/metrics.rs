@@ -36,7 +36,7 @@ impl Display for Mean {
 }
 
 /// Appends one line of `mntr`.
-pub(super) fn line(out: &mut String, key: impl Display, value: impl Display) {
+pub(super) fn line(out: &mut impl Write, key: impl Display, value: impl Display) {
     // Writing to a string cannot fail.
     let _ = writeln!(out, "zk_{key}\t{value}");
 }

@@ -90,7 +90,12 @@ impl Server {
     }
 
     fn create_session(&mut self, conn: ConnId, request: &Connect) {
-        let session = self.session_ids.next(self.clock.unix_ms(self.now));
+        let unix_ms = self.clock.unix_ms(self.now);
+        let mut session = self.session_ids.next(unix_ms);
+        // Recovered sessions may stem from a server that counted in another way.
+        while self.tree.sessions().get(session).is_some() {
+            session = self.session_ids.next(unix_ms);
+        }
         let timeout_ms = i32::try_from(request.timeout.as_millis()).unwrap_or(i32::MAX);
         let Some(zxid) = self.commit_own(session, &Txn::CreateSession { timeout_ms }) else {
             return;
@@ -141,7 +146,15 @@ impl Server {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::{
+        Instant, Rng,
+        server::{Config, Recovered},
+        tree::{self, Fired, Outcome, Tree},
+        wire::TxnHeader,
+    };
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -187,5 +200,27 @@ mod tests {
 
         let mut recovered = SessionIds::new(0x01a2_02d7_40e0);
         assert!(recovered.next(0) > first);
+    }
+
+    #[test]
+    fn an_id_that_a_recovered_session_has_is_not_given_again() {
+        const UNIX_MS: i64 = 0x01a2_02d7_40e0;
+        let taken = SessionId(first_id(UNIX_MS));
+        let mut tree = Tree::new(tree::Config::default(), &mut Rng::new(1));
+        let header = TxnHeader { session: taken, cxid: 0, zxid: Zxid(1), time_ms: 0 };
+        let create = Txn::CreateSession { timeout_ms: 60_000 };
+        assert_eq!(tree.apply(&header, &create, &mut Fired::default()), Outcome::Done);
+
+        let now = Instant::from_millis(1);
+        let recovered = Recovered::new(tree, 0);
+        let mut server = Server::new(Arc::new(Config::default()), now, 1, recovered);
+        server.handle_wall_clock(now, UNIX_MS);
+        let conn = server.handle_accept(now, ([127, 0, 0, 1], 1).into()).unwrap();
+        server.handle_input(now, conn, &[&[0, 0, 0, 44][..], &[0; 44]].concat());
+        let Some(Event::SessionCreated { session, .. }) = server.poll_event() else {
+            panic!("no session")
+        };
+        assert_eq!(session, SessionId(taken.0 + 1));
+        server.check_invariants();
     }
 }

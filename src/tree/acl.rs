@@ -7,6 +7,10 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use crate::wire::{Acl, AclEntry, AclList, ErrorCode, Id, List, Text, perms};
 
+/// Entries of one list. Every read, write and event asks the whole list, and one small request may
+/// be thousands of those.
+const ENTRIES_MAX: usize = 1_024;
+
 /// What every client may do everything with.
 pub(super) fn open() -> AclList {
     Arc::new([Acl::new(perms::ALL, "world", "anyone")])
@@ -49,6 +53,9 @@ pub(super) fn fix_up<'a>(
         if scheme == "auth" {
             let before = fixed.len();
             for id in identities.iter().filter(|id| is_authenticated(id)) {
+                if fixed.len() >= ENTRIES_MAX {
+                    return Err(ErrorCode::INVALID_ACL);
+                }
                 length += id.scheme.len() + id.id.len();
                 if length > length_max {
                     return Err(ErrorCode::MARSHALLING_ERROR);
@@ -74,6 +81,9 @@ pub(super) fn fix_up<'a>(
             _ => false,
         };
         if !is_valid {
+            return Err(ErrorCode::INVALID_ACL);
+        }
+        if fixed.len() >= ENTRIES_MAX {
             return Err(ErrorCode::INVALID_ACL);
         }
         fixed.push(Acl::new(entry.perms, scheme, &id));
@@ -234,6 +244,18 @@ mod tests {
         }
         let digest = [entry(1, "digest", "a:b")];
         assert_eq!(fix_up(Some(List::new(&digest)), &[], false, 100), Err(INVALID));
+    }
+
+    #[test]
+    fn a_list_has_a_limit() {
+        let limit = i32::try_from(ENTRIES_MAX).unwrap();
+        let mut list: Vec<_> = (0..limit).map(|perms| entry(perms, "world", "anyone")).collect();
+        list.extend_from_within(..);
+        assert_eq!(fix(&list, &[]).unwrap().len(), ENTRIES_MAX, "the same ones do not count");
+        list.push(entry(limit, "world", "anyone"));
+        assert_eq!(fix(&list, &[]), Err(INVALID));
+        *list.last_mut().unwrap() = entry(limit, "auth", "");
+        assert_eq!(fix(&list, &[Id::new("digest", "a:b")]), Err(INVALID));
     }
 
     #[test]

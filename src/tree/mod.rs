@@ -78,6 +78,9 @@ pub struct Config {
     pub reconfig_enabled: bool,
     /// Whether the scheme `digest` is known.
     pub digest_enabled: bool,
+    /// What a `multiRead` may come to, in bytes, roughly: its few bytes may ask for one large znode
+    /// thousands of times.
+    pub multi_read_length_max: usize,
     /// Watches that one connection may have; a persistent one counts twice.
     pub watches_per_connection_max: usize,
 }
@@ -94,6 +97,7 @@ impl Default for Config {
             transaction_length_max: 2 * FRAME_LENGTH_MAX,
             reconfig_enabled: false,
             digest_enabled: true,
+            multi_read_length_max: 64 << 20,
             watches_per_connection_max: 1_000_000,
         }
     }

@@ -7,7 +7,6 @@ use std::{borrow::Cow, collections::BTreeMap};
 use super::{
     Tree,
     node::{Node, Owner},
-    signed,
 };
 use crate::{
     path,
@@ -32,26 +31,12 @@ pub(super) struct View<'t> {
     pub(super) tree: &'t Tree,
     /// By path: a znode that differs from the tree's, or `None` where it is gone.
     changed: BTreeMap<String, Option<Facts<'t>>>,
-    /// By the path under quota: what was added there.
-    grown: BTreeMap<String, Growth>,
-}
-
-/// A change of what is used under a quota.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Growth {
-    pub(super) count: i64,
-    pub(super) bytes: i64,
 }
 
 impl<'t> View<'t> {
     /// The tree as it is.
     pub(super) const fn new(tree: &'t Tree) -> Self {
-        Self { tree, changed: BTreeMap::new(), grown: BTreeMap::new() }
-    }
-
-    /// What was added under a quota.
-    pub(super) fn growth(&self, subject: &str) -> Growth {
-        self.grown.get(subject).copied().unwrap_or_default()
+        Self { tree, changed: BTreeMap::new() }
     }
 
     /// The znode of a path.
@@ -82,19 +67,14 @@ impl<'t> View<'t> {
                     children: 0,
                     data_length: data.as_ref().map_or(0, |data| data.len()),
                 };
-                self.grow(path, 1, signed(facts.data_length));
                 self.changed.insert(path.to_string(), Some(facts));
             }
             Txn::Delete { path, .. } => {
-                let length = self.find(path).map_or(0, |facts| facts.data_length);
-                self.grow(path, -1, -signed(length));
                 self.change_parent(path, |parent| parent.children -= 1);
                 self.changed.insert(path.to_string(), None);
             }
             Txn::SetData { path, data, version } => {
                 let length = data.as_ref().map_or(0, |data| data.len());
-                let before = self.find(path).map_or(0, |facts| facts.data_length);
-                self.grow(path, 0, signed(length) - signed(before));
                 self.change(path, |facts| {
                     facts.version = *version;
                     facts.data_length = length;
@@ -110,16 +90,6 @@ impl<'t> View<'t> {
             | Txn::Multi(_)
             | Txn::Error(_) => {}
         }
-    }
-
-    fn grow(&mut self, path: &str, count: i64, bytes: i64) {
-        let Some(subject) = self.tree.quotas.covering(path) else { return };
-        let growth = match self.grown.get_mut(subject) {
-            Some(growth) => growth,
-            None => self.grown.entry(subject.to_owned()).or_default(),
-        };
-        growth.count += count;
-        growth.bytes += bytes;
     }
 
     fn change_parent(&mut self, path: &str, change: impl FnOnce(&mut Facts<'t>)) {

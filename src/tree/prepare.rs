@@ -157,7 +157,7 @@ impl Tree {
             return Err(ErrorCode::NO_CHILDREN_FOR_EPHEMERALS);
         }
         let length = create.data.as_ref().map_or(0, |data| data.len());
-        self.check_quota(view, &path, 1, signed(length))?;
+        self.check_quota(&path, 1, signed(length))?;
         let kind = match create.op {
             Op::CreateContainer => CreateKind::Container,
             Op::CreateTtl => CreateKind::Ttl(create.ttl_ms),
@@ -207,7 +207,7 @@ impl Tree {
         let node = view.find(&path).ok_or(ErrorCode::NO_NODE)?;
         self.check(&node, perms::WRITE, caller)?;
         let length = request.data.as_ref().map_or(0, |data| data.len());
-        self.check_quota(view, &path, 0, signed(length) - signed(node.data_length))?;
+        self.check_quota(&path, 0, signed(length) - signed(node.data_length))?;
         let version = check_version(node.version, request.version)?;
         Ok(Txn::SetData { path, data: request.data, version })
     }
@@ -336,16 +336,9 @@ impl Tree {
         }
     }
 
-    /// Whether a change of so many znodes and bytes fits the quota it falls under. Limits are those
-    /// of the tree; usage is with what the multi has done so far, which upstream leaves out: there
-    /// a multi may exceed a quota.
-    fn check_quota(
-        &self,
-        view: &View<'_>,
-        path: &str,
-        count: i64,
-        bytes: i64,
-    ) -> Result<(), ErrorCode> {
+    /// Whether a change of so many znodes and bytes fits the quota it falls under. Like upstream's,
+    /// the check sees the tree without the multi it is part of.
+    fn check_quota(&self, path: &str, count: i64, bytes: i64) -> Result<(), ErrorCode> {
         if !self.config.enforce_quota {
             return Ok(());
         }
@@ -357,9 +350,7 @@ impl Tree {
         let Some((limits, used)) = track(quota::LIMITS).zip(track(quota::STATS)) else {
             return Ok(());
         };
-        let growth = view.growth(subject);
-        let used = used.changed(growth.count, growth.bytes);
-        match quota::judge(limits, used, count, bytes) {
+        match quota::judge(&limits, &used, count, bytes) {
             Verdict::ExceedsHard => return Err(ErrorCode::QUOTA_EXCEEDED),
             Verdict::Fits | Verdict::ExceedsSoft => {}
         }

@@ -6,7 +6,7 @@
 //! Behaviour: `org.apache.zookeeper.Quotas`, `StatsTrack`, `org.apache.zookeeper.common.PathTrie`
 //! and `ZooKeeperServer.checkQuota`.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use crate::{
     hash::{Keys, Map},
@@ -20,6 +20,9 @@ pub(super) const ROOT: &str = "/zookeeper/quota";
 pub(super) const LIMITS: &str = "zookeeper_limits";
 pub(super) const STATS: &str = "zookeeper_stats";
 
+/// The longest text that is read, in bytes: all keys with all digits need a tenth of it.
+const TEXT_LENGTH_MAX: usize = 1024;
+
 /// The path that a znode named [`LIMITS`] or [`STATS`] below `parent` speaks of.
 pub(super) fn subject(parent: &str) -> Option<&str> {
     let subject = parent.strip_prefix(ROOT)?;
@@ -31,19 +34,26 @@ pub(super) fn node_path(subject: &str, name: &str) -> String {
     [ROOT, subject, "/", name].concat()
 }
 
-/// Numbers of a quota: limits, or what is used. -1 is "none".
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Numbers of a quota by name: limits, or what is used. A missing one is -1, which is "none".
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Track {
-    pub(super) count: i64,
-    pub(super) bytes: i64,
-    pub(super) count_hard: i64,
-    pub(super) bytes_hard: i64,
+    count: Option<i64>,
+    bytes: Option<i64>,
+    /// All others, hard limits among them; whatever they are, they stay.
+    others: BTreeMap<Box<str>, i64>,
 }
 
 impl Track {
-    /// Reads the text; what is missing or no number is -1.
+    /// What is used.
+    pub(super) fn of(count: i64, bytes: i64) -> Self {
+        Self { count: Some(count), bytes: Some(bytes), others: BTreeMap::new() }
+    }
+
+    /// Reads the text; what is no number is left out. It is read at every change below, so a text
+    /// longer than any quota's is none.
     pub(super) fn parse(text: &[u8]) -> Self {
-        let mut track = Self { count: -1, bytes: -1, count_hard: -1, bytes_hard: -1 };
+        let text = if text.len() > TEXT_LENGTH_MAX { &[] } else { text };
+        let mut track = Self::default();
         for pair in text.split(|byte| matches!(byte, b',' | b';')) {
             let mut parts = pair.split(|&byte| byte == b'=');
             let (Some(key), Some(value)) = (parts.next(), parts.next()) else { continue };
@@ -52,41 +62,42 @@ impl Track {
                 continue;
             };
             match key {
-                b"count" => track.count = value,
-                b"bytes" => track.bytes = value,
-                b"countHardLimit" => track.count_hard = value,
-                b"byteHardLimit" => track.bytes_hard = value,
-                _ => {}
+                b"count" => track.count = Some(value),
+                b"bytes" => track.bytes = Some(value),
+                _ => drop(track.others.insert(String::from_utf8_lossy(key).into(), value)),
             }
         }
         track
     }
 
     /// What is used, after a change.
-    pub(super) const fn changed(self, count: i64, bytes: i64) -> Self {
-        let used = self;
-        Self {
-            count: used.count.saturating_add(count),
-            bytes: used.bytes.saturating_add(bytes),
-            ..used
-        }
+    pub(super) fn changed(mut self, count: i64, bytes: i64) -> Self {
+        self.count = Some(self.count().saturating_add(count));
+        self.bytes = Some(self.bytes().saturating_add(bytes));
+        self
+    }
+
+    fn count(&self) -> i64 {
+        self.count.unwrap_or(-1)
+    }
+
+    fn bytes(&self) -> i64 {
+        self.bytes.unwrap_or(-1)
+    }
+
+    fn hard(&self, key: &str) -> i64 {
+        self.others.get(key).copied().unwrap_or(-1)
     }
 }
 
 impl fmt::Display for Track {
-    /// As upstream writes it: the soft numbers always, the hard ones by key where there are any.
+    /// As upstream writes it: count and bytes always, the others by name where there are any.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "count={},bytes={}", self.count, self.bytes)?;
-        if self.bytes_hard != -1 || self.count_hard != -1 {
+        write!(f, "count={},bytes={}", self.count(), self.bytes())?;
+        if !self.others.is_empty() {
             f.write_str("=")?;
         }
-        if self.bytes_hard != -1 {
-            write!(f, ";byteHardLimit={}", self.bytes_hard)?;
-        }
-        if self.count_hard != -1 {
-            write!(f, ";countHardLimit={}", self.count_hard)?;
-        }
-        Ok(())
+        self.others.iter().try_for_each(|(key, value)| write!(f, ";{key}={value}"))
     }
 }
 
@@ -102,7 +113,7 @@ pub(super) enum Verdict {
 }
 
 /// Judges a change of `count` znodes and `bytes` bytes.
-pub(super) fn judge(limits: Track, used: Track, count: i64, bytes: i64) -> Verdict {
+pub(super) fn judge(limits: &Track, used: &Track, count: i64, bytes: i64) -> Verdict {
     let judge_one = |soft: i64, hard: i64, used: i64, change: i64| {
         let limit = if hard > -1 { hard } else { soft };
         if change == 0 || limit <= -1 || used.saturating_add(change) <= limit {
@@ -114,8 +125,8 @@ pub(super) fn judge(limits: Track, used: Track, count: i64, bytes: i64) -> Verdi
         }
     };
     match (
-        judge_one(limits.count, limits.count_hard, used.count, count),
-        judge_one(limits.bytes, limits.bytes_hard, used.bytes, bytes),
+        judge_one(limits.count(), limits.hard("countHardLimit"), used.count(), count),
+        judge_one(limits.bytes(), limits.hard("byteHardLimit"), used.bytes(), bytes),
     ) {
         (Verdict::ExceedsHard, _) | (_, Verdict::ExceedsHard) => Verdict::ExceedsHard,
         (Verdict::ExceedsSoft, _) | (_, Verdict::ExceedsSoft) => Verdict::ExceedsSoft,
@@ -173,18 +184,21 @@ mod tests {
 
     #[test]
     fn text_is_read_leniently() {
-        let track =
-            |count, bytes, count_hard, bytes_hard| Track { count, bytes, count_hard, bytes_hard };
         for (text, expected) in [
-            ("count=5,bytes=10", track(5, 10, -1, -1)),
-            ("bytes=10=", track(-1, 10, -1, -1)),
-            ("count=5,,;bytes=10", track(5, 10, -1, -1)),
-            ("count=4,bytes=5=;byteHardLimit=7;countHardLimit=6", track(4, 5, 6, 7)),
-            ("", track(-1, -1, -1, -1)),
-            ("nonsense", track(-1, -1, -1, -1)),
+            ("count=5,bytes=10", (5, 10, -1, -1)),
+            ("bytes=10=", (-1, 10, -1, -1)),
+            ("count=5,,;bytes=10", (5, 10, -1, -1)),
+            ("count=4,bytes=5=;byteHardLimit=7;countHardLimit=6", (4, 5, 6, 7)),
+            ("", (-1, -1, -1, -1)),
+            ("nonsense", (-1, -1, -1, -1)),
         ] {
-            assert_eq!(Track::parse(text.as_bytes()), expected, "{text:?}");
+            let track = Track::parse(text.as_bytes());
+            let hard = (track.hard("countHardLimit"), track.hard("byteHardLimit"));
+            assert_eq!((track.count(), track.bytes(), hard.0, hard.1), expected, "{text:?}");
         }
+        let padded = |length: usize| format!("{:,<length$}", "count=5");
+        assert_eq!(Track::parse(padded(1024).as_bytes()).count(), 5);
+        assert_eq!(Track::parse(padded(1025).as_bytes()).count(), -1);
     }
 
     #[test]
@@ -192,7 +206,8 @@ mod tests {
         for text in [
             "count=5,bytes=10",
             "count=4,bytes=5=;byteHardLimit=7;countHardLimit=6",
-            "count=-1,bytes=-1=;countHardLimit=6",
+            "count=-1,bytes=-1=;countHardLimit=-1",
+            "count=1,bytes=2=;other=3",
         ] {
             assert_eq!(Track::parse(text.as_bytes()).to_string(), text);
         }
@@ -201,8 +216,9 @@ mod tests {
     #[test]
     fn hard_limits_win_over_soft_ones() {
         let used = Track::parse(b"count=3,bytes=10");
-        let judge_text =
-            |limits: &str, count, bytes| judge(Track::parse(limits.as_bytes()), used, count, bytes);
+        let judge_text = |limits: &str, count, bytes| {
+            judge(&Track::parse(limits.as_bytes()), &used, count, bytes)
+        };
         assert_eq!(judge_text("count=3", 1, 0), Verdict::ExceedsSoft);
         assert_eq!(judge_text("count=4", 1, 0), Verdict::Fits);
         assert_eq!(judge_text("count=3", 0, 99), Verdict::Fits);

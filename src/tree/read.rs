@@ -19,6 +19,9 @@ use crate::{
     },
 };
 
+/// What a child's name counts for, in bytes, before its length is looked at.
+const CHILD_LENGTH: usize = 16;
+
 /// Why a read failed, and the newest transaction that this shows.
 struct Failure {
     error: ErrorCode,
@@ -141,7 +144,7 @@ impl Tree {
     }
 
     fn multi_read(&self, caller: &Caller<'_>, operations: &MultiOps<'_>) -> Answer<'_> {
-        let mut results = Vec::new();
+        let (mut results, mut length) = (Vec::new(), 0);
         for operation in operations.iter() {
             let (path, is_data) = match operation {
                 MultiOp::GetData(ReadRequest { path: Some(path), .. }) => (path, true),
@@ -153,6 +156,14 @@ impl Tree {
                 }
             };
             let node = self.readable(caller, path).map(|id| self.nodes.get(id));
+            length += match node {
+                Ok(node) if is_data => node.data_length(),
+                Ok(node) => node.children.len() * CHILD_LENGTH,
+                Err(_) => 0,
+            };
+            if length > self.config.multi_read_length_max {
+                return Answer::failed(self.last_zxid, ErrorCode::MARSHALLING_ERROR);
+            }
             results.push(match node {
                 Ok(node) if is_data => ReadResult::Data(node),
                 Ok(node) => ReadResult::Children(Names { nodes: &self.nodes, node }),

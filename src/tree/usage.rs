@@ -18,7 +18,7 @@ impl Tree {
                 bytes += signed(node.data_length());
             }
         }
-        self.write_usage(subject, Track { count, bytes, count_hard: -1, bytes_hard: -1 });
+        self.write_usage(subject, Track::of(count, bytes));
     }
 
     /// Adds a change to the statistics of the quota that covers a path. No transaction, no watch,
@@ -31,7 +31,7 @@ impl Tree {
         };
         let Some(used) = track(quota::STATS) else { return };
         if let Some(limits) = track(quota::LIMITS)
-            && quota::judge(limits, used, count, bytes) != Verdict::Fits
+            && quota::judge(&limits, &used, count, bytes) != Verdict::Fits
         {
             self.soft_quota_excesses += 1;
         }

@@ -255,3 +255,20 @@ fn a_write_in_a_multi_read_ends_it_with_what_was_read() {
         assert_eq!(results.iter().count(), 1);
     }
 }
+
+#[test]
+fn a_multi_read_that_comes_to_too_much_fails_as_a_whole() {
+    let mut world = World::with(|config| config.multi_read_length_max = 10_000);
+    world.ok(&create("/a", &[7; 1_000], 0));
+    for child in 0..50 {
+        world.make(&format!("/a/{child}"));
+    }
+    let data = MultiOp::GetData(ReadRequest { path: text("/a"), watch: false });
+    let children = MultiOp::GetChildren(ReadRequest { path: text("/a"), watch: false });
+    for (operation, fits) in [(data, 10), (children, 12)] {
+        let operations = vec![operation; fits + 1];
+        assert_eq!(world.ok(&multi_read(&operations[..fits])).results().len(), fits);
+        let reply = world.send(&me(), &multi_read(&operations[..]));
+        assert_eq!((reply.error, reply.body.len()), (ErrorCode::MARSHALLING_ERROR, 0));
+    }
+}

@@ -9,14 +9,18 @@ seconds nodeid`, to the file that ``ZK_PEER_RESULTS`` names. Processes that shar
 import itertools
 import os
 import sys
+from unittest import mock
 
 import peer_cluster
+import pytest
 
 # Kazoo's module of this name needs Java key stores; its harness shall get ours instead.
 sys.modules["kazoo.testing.common"] = peer_cluster
 
+from kazoo.client import KazooClient, KazooState  # noqa: E402
 from kazoo.testing import harness  # noqa: E402
 
+SET_ASYNC = KazooClient.set_async
 CLUSTER = peer_cluster.ZookeeperCluster()
 harness.get_global_cluster = lambda: CLUSTER
 
@@ -32,6 +36,18 @@ def pytest_runtestloop(session):
         for item, following in zip(items, items[1:] + [None]):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    if item.name != "test_connection_dropped":
+        return (yield)
+    # The test drops the connection behind a write, and needs the write to be unanswered then.
+    try:
+        with mock.patch.object(KazooClient, "set_async", _set_unanswered):
+            return (yield)
+    finally:
+        CLUSTER[0].resume()
 
 
 def pytest_sessionfinish():
@@ -63,6 +79,19 @@ def pytest_configure(config):
     path = os.environ.get("ZK_PEER_RESULTS")
     if path:
         config.pluginmanager.register(Results(path))
+
+
+def _set_unanswered(client, *arguments, **options):
+    """`set_async` to a server that is paused until this client has lost its connection."""
+
+    def resume(state):
+        if state != KazooState.CONNECTED:
+            CLUSTER[0].resume()
+            return True
+
+    client.add_listener(resume)
+    CLUSTER[0].pause()
+    return SET_ASYNC(client, *arguments, **options)
 
 
 def _groups(items):

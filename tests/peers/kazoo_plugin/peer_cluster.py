@@ -10,6 +10,7 @@ The environment says what to run:
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -71,6 +72,16 @@ class ManagedServer:
             self._process.wait(STOP_MAX)
         finally:
             self._kill()
+
+    def pause(self):
+        """Holds the server: the kernel still takes what clients send, nobody answers."""
+        if self.running:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        """Lets a paused server go on."""
+        if self.running:
+            self._process.send_signal(signal.SIGCONT)
 
     def reset(self):
         """Ends the server and wipes its data."""

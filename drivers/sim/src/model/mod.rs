@@ -98,8 +98,6 @@ pub struct Model {
     time_ms: i64,
     /// In a multi: the tree before it, which quotas are judged by.
     before: Option<Box<Self>>,
-    /// In a multi: paths, and the znodes and bytes added there so far.
-    grown: Vec<(String, i64, i64)>,
 }
 
 impl Model {
@@ -115,7 +113,6 @@ impl Model {
             zxid: 0,
             time_ms: 0,
             before: None,
-            grown: Vec::new(),
         };
         for (path, perms, aversion) in [
             ("/", 31, 0),

@@ -18,13 +18,6 @@ impl Model {
         else {
             return Ok(());
         };
-        // Usage is with what the multi has done so far, limits are those of before.
-        let mut used = used;
-        for (path, count, bytes) in &self.grown {
-            if model.covering(path).as_ref() == Some(&subject) {
-                add(&mut used, *count, *bytes);
-            }
-        }
         let number = |of: &BTreeMap<String, i64>, key: &str| of.get(key).copied().unwrap_or(-1);
         for (change, key, hard_key) in
             [(count, "count", "countHardLimit"), (bytes, "bytes", "byteHardLimit")]
@@ -39,9 +32,6 @@ impl Model {
 
     /// Adds a change below a path to the statistics of its quota.
     pub(super) fn use_quota(&mut self, path: &str, count: i64, bytes: i64) {
-        if self.before.is_some() {
-            self.grown.push((path.to_owned(), count, bytes));
-        }
         let Some(subject) = self.covering(path) else { return };
         let Some(mut used) = self.numbers(&subject, "stats") else { return };
         add(&mut used, count, bytes);

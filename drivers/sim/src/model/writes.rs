@@ -71,7 +71,6 @@ impl Model {
             }
         }
         attempt.before = None;
-        attempt.grown.clear();
         *self = attempt;
         Reply::ok(Body::Multi(results))
     }
