@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use zookeeper_core::Rng;
-use zookeeper_core::wire::{Encode, Op};
+use zookeeper_core::wire::{Encode, Op, ReadRequest, Reader};
 
 use super::expected::{CREATE_SESSION, DELETE_CONTAINER, TOP_LEVEL_CHECK};
 use super::judge::Answer;
@@ -91,8 +91,19 @@ impl Generator {
 
     /// Takes notice of the answers to a step.
     pub(crate) fn learn(&mut self, step: &Step, answers: &[Answer]) {
-        if let Step::Talk(talk) = step {
-            self.world.learn(&talk.frames, answers);
+        let Step::Talk(talk) = step else { return };
+        self.world.learn(&talk.frames, answers);
+        // Where only one server left a watch, the connection takes it away again.
+        let is_watching = |answer: &Answer| {
+            answer.frame.and_then(|frame| talk.frames.get(frame)).is_some_and(|frame| {
+                let read = Reader::new(frame.record()).read::<ReadRequest<'_>>();
+                frame.op() == Op::Exists.code() && read.is_ok_and(|read| read.watch)
+            })
+        };
+        let is_linked = matches!(self.world.clients[talk.slot], Client::Linked(_));
+        if is_linked && answers.iter().any(|answer| answer.is_excused && is_watching(answer)) {
+            self.planned.push_front(Step::Hang(talk.slot));
+            self.world.unlink(talk.slot);
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Answer {
     pub(crate) frame: Option<usize>,
     /// What both servers say.
     pub(crate) seen: Seen,
+    /// Whether they only say so by a row of the table.
+    pub(crate) is_excused: bool,
 }
 
 /// Compares, and counts how often each row was needed.
@@ -75,7 +77,7 @@ impl Judge {
                 (Some(theirs), Some(ours)) => self.same(stream, (sides.0, sides.1), theirs, ours),
                 _ => None,
             };
-            let Some(seen) = same else {
+            let Some(Compared { seen, is_excused }) = same else {
                 let signature = [(&*sides.0, pair.0), (&*sides.1, pair.1)].map(|(side, item)| {
                     let seen = item.map(|item| item.seen(side, stream));
                     seen.map(|seen| (seen.kind, seen.error))
@@ -88,7 +90,7 @@ impl Judge {
                     signature: format!("{signature:?}"),
                 });
             };
-            answers.push(Answer { frame: their_items[at].frame, seen });
+            answers.push(Answer { frame: their_items[at].frame, seen, is_excused });
         }
         Ok(answers)
     }
@@ -133,25 +135,21 @@ impl Judge {
         (their_side, our_side): (&mut Side, &mut Side),
         theirs: &Item,
         ours: &Item,
-    ) -> Option<Seen> {
+    ) -> Option<Compared> {
         self.compared += 1;
         let mut seen = theirs.seen(their_side, stream);
         let mut other = ours.seen(our_side, stream);
-        if seen == other {
-            return Some(seen);
-        }
         let frame = theirs.frame.map(|frame| &stream.frames[frame]);
         let case = Case { frame, unlike: stream.unlike };
         let mut needed = Vec::new();
         for row in TABLE {
+            let zxid = theirs.received.header_zxid();
             match (row.rule)(&case, &mut seen, &mut other) {
                 Effect::None => continue,
                 Effect::Alike => {}
+                Effect::BurnsNext => their_side.zxids.burn(zxid + 1),
                 Effect::Burned => {
-                    let Received::Frame(frame) = &theirs.received else { continue };
-                    their_side.zxids.burn(
-                        frame[4..].first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes)),
-                    );
+                    their_side.zxids.burn(zxid);
                     // Everything in the frame counts anew.
                     seen = theirs.seen(their_side, stream);
                 }
@@ -161,11 +159,17 @@ impl Judge {
         if seen != other {
             return None;
         }
-        for name in needed {
+        for &name in &needed {
             *self.hits.entry(name).or_default() += 1;
         }
-        Some(seen)
+        Some(Compared { seen, is_excused: !needed.is_empty() })
     }
+}
+
+/// What both saw, perhaps by a row of the table.
+struct Compared {
+    seen: Seen,
+    is_excused: bool,
 }
 
 /// Something received, with the frame it answers.
@@ -229,6 +233,12 @@ impl Stream<'_> {
 }
 
 impl Received {
+    /// The zxid in the header.
+    fn header_zxid(&self) -> i64 {
+        let Self::Frame(frame) = self else { return 0 };
+        frame.get(4..12).and_then(|bytes| bytes.try_into().ok()).map_or(0, i64::from_be_bytes)
+    }
+
     /// An event without its header.
     fn event_record(&self) -> &[u8] {
         match self {
