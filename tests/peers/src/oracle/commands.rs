@@ -31,8 +31,9 @@ const SETTINGS: [&str; 7] = [
     "serverId=",
 ];
 
-/// Fields of `cons` that depend on the script alone.
-const CONNECTION_FIELDS: [&str; 6] = ["queued=", "sid=", "lop=", "to=", "lcxid=", "lzxid="];
+/// Fields of `cons` that depend on the script alone. Not `queued`: upstream counts a request with a
+/// positive xid as answered only by a reply with one, which a ping's never has.
+const CONNECTION_FIELDS: [&str; 5] = ["sid=", "lop=", "to=", "lcxid=", "lzxid="];
 
 /// The comparable lines of the answer to `word`.
 #[must_use]
@@ -140,7 +141,10 @@ fn dump<'a>(side: &Side, lines: impl Iterator<Item = &'a str>) -> Vec<String> {
             all.push(format!("{section} {head} {item}"));
         } else {
             head = name(side, line.trim_end_matches(':'));
-            all.push(format!("{section} {head}"));
+            // Upstream goes on listing, and counting, sessions whose ephemerals are all gone.
+            if !section.starts_with("ephemeral") {
+                all.push(format!("{section} {head}"));
+            }
         }
     }
     sorted(all.into_iter())

@@ -111,8 +111,9 @@ impl Judge {
             return Ok(());
         }
         let at = theirs.iter().zip(&ours).take_while(|(theirs, ours)| theirs == ours).count();
-        let line = |lines: &[String]| lines.get(at).map_or("", |line| line.as_str()).to_owned();
-        let signature = format!("{} / {}", line(&theirs), line(&ours));
+        // Which line it is, whatever the numbers in it.
+        let line = theirs.get(at).or_else(|| ours.get(at)).map_or("", String::as_str);
+        let signature = line.chars().filter(|letter| !letter.is_ascii_digit()).collect();
         Err(Difference { place: place.to_owned(), theirs, ours, at, signature })
     }
 
@@ -143,15 +144,15 @@ impl Judge {
         let case = Case { frame, unlike: stream.unlike };
         let mut needed = Vec::new();
         for row in TABLE {
-            let zxid = theirs.received.header_zxid();
             match (row.rule)(&case, &mut seen, &mut other) {
                 Effect::None => continue,
                 Effect::Alike => {}
-                Effect::BurnsNext => their_side.zxids.burn(zxid + 1),
-                Effect::Burned => {
-                    their_side.zxids.burn(zxid);
-                    // Everything in the frame counts anew.
+                Effect::Burns { theirs: their_offset, ours: our_offset } => {
+                    their_side.burn(&theirs.received, their_offset);
+                    our_side.burn(&ours.received, our_offset);
+                    // Everything in the frames counts anew.
                     seen = theirs.seen(their_side, stream);
+                    other = ours.seen(our_side, stream);
                 }
             }
             needed.push(row.name);
@@ -233,12 +234,6 @@ impl Stream<'_> {
 }
 
 impl Received {
-    /// The zxid in the header.
-    fn header_zxid(&self) -> i64 {
-        let Self::Frame(frame) = self else { return 0 };
-        frame.get(4..12).and_then(|bytes| bytes.try_into().ok()).map_or(0, i64::from_be_bytes)
-    }
-
     /// An event without its header.
     fn event_record(&self) -> &[u8] {
         match self {

@@ -197,6 +197,14 @@ impl Side {
         }
     }
 
+    /// Takes the zxid at `offset` from the header's for none.
+    pub(crate) fn burn(&mut self, received: &Received, offset: Option<i64>) {
+        if let (Received::Frame(frame), Some(offset)) = (received, offset) {
+            let zxid = frame.get(4..12).and_then(|bytes| bytes.try_into().ok());
+            self.zxids.burn(zxid.map_or(0, i64::from_be_bytes) + offset);
+        }
+    }
+
     /// A session id as the script knows it.
     #[must_use]
     pub(crate) fn session_name(&self, id: i64) -> String {
