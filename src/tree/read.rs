@@ -197,7 +197,11 @@ impl Tree {
     ) -> Result<Answer<'_>, Failure> {
         let path = path.ok_or(ErrorCode::MARSHALLING_ERROR)?;
         let id = self.readable(caller, path)?;
-        let count = i32::try_from(self.nodes.get(id).descendants()).unwrap_or(i32::MAX);
+        // By its other name, the empty one, the root counts as its own descendant: upstream goes by
+        // what starts with the path and a slash.
+        let itself = usize::from(path.as_bytes().is_empty());
+        let below = self.nodes.get(id).descendants();
+        let count = i32::try_from(below.saturating_add(itself)).unwrap_or(i32::MAX);
         Ok(Answer::new(self.last_zxid, Body::Count(count)))
     }
 
