@@ -66,6 +66,22 @@ pub(crate) const TABLE: &[Row] = &[
         },
     },
     Row {
+        name: "supplementary characters",
+        reason: "Java writes them as surrogates of three bytes each, which are not UTF-8",
+        rule: |_, theirs, ours| {
+            let escaped = |line: &String| {
+                let surrogates = "\u{fffd}".repeat(6);
+                line.replace(|letter| letter > '\u{ffff}', &surrogates)
+            };
+            alike_if(
+                theirs != ours && theirs.lines.iter().any(|line| line.contains("\u{fffd}")),
+                || {
+                    ours.lines = ours.lines.iter().map(escaped).collect();
+                },
+            )
+        },
+    },
+    Row {
         name: "create2 in multi",
         reason: "3.8.0 answers it with create's result, later versions with path and stat",
         rule: |case, theirs, ours| {
