@@ -404,11 +404,11 @@ impl<'a> Create<'a> {
             _ => return None,
         };
         let mode = CreateMode::from_flags(create.flags)?;
-        if create.op == Op::CreateTtl && !mode.has_ttl() {
-            create.op = Op::Create;
-        }
-        if mode == CreateMode::Container {
-            create.op = Op::CreateContainer;
+        match create.op {
+            _ if mode == CreateMode::Container => create.op = Op::CreateContainer,
+            Op::CreateContainer => create.op = Op::Create,
+            Op::CreateTtl if !mode.has_ttl() => create.op = Op::Create,
+            _ => {}
         }
         Some(create)
     }
