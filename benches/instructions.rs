@@ -2,7 +2,8 @@
 //!
 //! Runs itself under `valgrind --tool=callgrind`, every scenario twice, and divides the difference
 //! by the difference in repetitions: what sets the scene cancels out. `instructions.txt` holds the
-//! counts expected; a line that needs 10 % more fails, and so does one over the design's budget.
+//! counts expected; a line that needs 10 % more fails, and so does one that leaves the design's
+//! budget. Where the table itself is over the budget that is said, and does not fail.
 //!
 //! ```text
 //! cargo bench --bench instructions              compare with the table
@@ -102,18 +103,22 @@ fn update() -> ExitCode {
 
 /// Whether a count fails, and what there is to say about it.
 fn judge(scenario: &Scenario, expected: Option<u64>, counted: u64) -> (bool, String) {
-    if let Some(budget) = scenario.budget.filter(|&budget| counted > budget) {
-        return (true, format!("FAILED: over its budget of {budget}"));
-    }
     let Some(expected) = expected else {
         return (true, String::from("FAILED: not in the table, update it"));
     };
     if counted * 100 > expected * (100 + TOLERANCE_PERCENT) {
-        (true, format!("FAILED: {TOLERANCE_PERCENT} % and more above the table"))
-    } else if counted * 100 < expected * (100 - TOLERANCE_PERCENT) {
-        (false, String::from("note: much better than the table, update it"))
-    } else {
-        (false, String::new())
+        return (true, format!("FAILED: more than {TOLERANCE_PERCENT} % above the table"));
+    }
+    match scenario.budget {
+        Some(budget) if counted > budget && expected <= budget => {
+            (true, format!("FAILED: over its budget of {budget}"))
+        }
+        // It has never been within its budget: a goal, until the table says that it is reached.
+        Some(budget) if counted > budget => (false, format!("note: over its budget of {budget}")),
+        _ if counted * 100 < expected * (100 - TOLERANCE_PERCENT) => {
+            (false, String::from("note: much better than the table, update it"))
+        }
+        _ => (false, String::new()),
     }
 }
 

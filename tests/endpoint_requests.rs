@@ -424,3 +424,19 @@ fn identities_of_a_connection_have_a_limit() {
     assert_eq!(world.take_replies(conn), [(-4, 0, ErrorCode::AUTH_FAILED.0)]);
     assert_eq!(world.reason(conn), Some(&CloseReason::AuthenticationFailed));
 }
+
+#[test]
+fn a_reply_over_the_hard_limit_is_not_made() {
+    let mut config = config();
+    config.output_hard_max = 10_000;
+    let mut world = World::new(config);
+    let (conn, _) = world.connect();
+    world.data_length = 9_000;
+    world.input(conn, &get_data(1));
+    assert_eq!(world.take_xids(conn), [1]);
+    world.data_length = 10_000;
+    world.input(conn, &[get_data(2), get_data(3)].concat());
+    assert_eq!(world.reason(conn), Some(&CloseReason::OutputOverflow));
+    assert_eq!(world.take_output(conn), []);
+    assert_eq!(world.endpoint.outstanding(), 0);
+}

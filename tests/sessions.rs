@@ -485,3 +485,65 @@ fn the_handshakes_throttle_turns_away_who_comes_too_fast() {
     world.start();
     world.finish();
 }
+
+/// A client that takes a large reply slowly is alive; one that takes nothing is not.
+#[test]
+fn a_slow_reader_keeps_its_session_as_long_as_it_reads() {
+    use std::sync::Arc;
+
+    use bytes::Buf;
+    use zookeeper_core::{
+        Instant,
+        server::{Config, Recovered, Server},
+        wire::RequestHeader,
+    };
+
+    let drain = |server: &mut Server| {
+        while server.poll_event().is_some() || server.poll_action().is_some() {}
+        server.check_invariants();
+    };
+    let mut now = Instant::ZERO;
+    let mut server = Server::new(Arc::new(Config::default()), now, 1, Recovered::empty());
+    let conn = server.handle_accept(now, "127.0.0.1:4000".parse().unwrap()).unwrap();
+    let hello = ConnectRequest {
+        protocol_version: 0,
+        last_zxid_seen: Zxid::ZERO,
+        timeout_ms: 6_000,
+        session: SessionId::NONE,
+        password: None,
+        read_only: None,
+    };
+    let mut frames = vec![hello.to_vec()];
+    let data = vec![7; 1_000_000];
+    let read = request::get_data("/a", false);
+    for request in [request::create("/a", &data), read, read] {
+        let header = RequestHeader { xid: Xid(1), op: request.op().code() };
+        frames.push([header.to_vec(), request.to_vec()].concat());
+    }
+    for frame in frames {
+        server.handle_input(now, conn, &u32::try_from(frame.len()).unwrap().to_be_bytes());
+        server.handle_input(now, conn, &frame);
+        drain(&mut server);
+    }
+    assert!(!server.wants_read(conn), "it is not read from, so it cannot be heard");
+    let pass = |server: &mut Server, now: &mut Instant, bytes: usize| {
+        for _ in 0..4 {
+            *now = *now + Duration::from_millis(500);
+            server.handle_timeout(*now);
+            drain(server);
+        }
+        if let Some(mut transmit) = server.poll_transmit(conn) {
+            let bytes = bytes.min(transmit.remaining());
+            transmit.advance(bytes);
+        }
+        drain(server);
+    };
+    for _ in 0..15 {
+        pass(&mut server, &mut now, 50_000);
+        assert_eq!(server.tree().sessions().len(), 1);
+    }
+    for _ in 0..6 {
+        pass(&mut server, &mut now, 0);
+    }
+    assert_eq!(server.tree().sessions().len(), 0, "it has stopped to read");
+}

@@ -24,6 +24,9 @@ use crate::{ids::Zxid, wire::Sink};
 /// Data of this many bytes and more is shared rather than copied.
 const SHARED_LENGTH_MIN: usize = 4 * 1024;
 
+/// Places that an empty queue keeps for next time.
+const PLACES_KEPT: usize = 16;
+
 /// One stretch of bytes.
 #[derive(Debug)]
 pub(super) enum Chunk {
@@ -161,6 +164,16 @@ impl Outbox {
         self.released = self.queued;
     }
 
+    /// Gives the memory of long queues back once they are empty: an idle connection keeps little.
+    pub(crate) fn settle(&mut self) {
+        if self.chunks.is_empty() && self.chunks.capacity() > PLACES_KEPT {
+            self.chunks = VecDeque::new();
+        }
+        if self.holds.is_empty() && self.holds.capacity() > PLACES_KEPT {
+            self.holds = VecDeque::new();
+        }
+    }
+
     pub(crate) fn check_invariants(&self) {
         assert!(self.sent <= self.released && self.released <= self.queued);
         let total: usize = self.chunks.iter().map(|chunk| chunk.as_slice().len()).sum();
@@ -286,6 +299,21 @@ mod tests {
             assert!(all == [&large[..], &small[..], &large[..]].concat());
             assert!(outbox.is_drained() && outbox.chunks.is_empty());
         }
+    }
+
+    #[test]
+    fn long_queues_are_given_back_once_empty() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        let large = Bytes::from(vec![7; SHARED_LENGTH_MIN]);
+        for until in 1..=1_000 {
+            outbox.begin(&mut pool).put_shared(&large);
+            outbox.hold(Zxid(until), Zxid::ZERO, 1);
+        }
+        outbox.settle();
+        outbox.release(Zxid(1_000));
+        assert_eq!(drain(&mut outbox, &mut pool, usize::MAX).len(), 1_000 * SHARED_LENGTH_MIN);
+        outbox.settle();
+        assert_eq!((outbox.chunks.capacity(), outbox.holds.capacity()), (0, 0));
     }
 
     #[test]

@@ -20,6 +20,9 @@ use crate::{
     time::Instant,
 };
 
+/// A busy host may keep a process waiting for this long; it is no gap yet, however short the tick.
+const GAP_MIN: Duration = Duration::from_millis(500);
+
 /// A session's place in the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct SessionSlot(usize);
@@ -72,7 +75,7 @@ impl Liveness {
     pub(super) fn advance(&mut self, now: Instant, has_others: bool) {
         let gap = now.saturating_duration_since(self.last_now);
         // A wake-up was promised after half a tick, if anybody waits: see `wake_up`.
-        if gap > self.tick && (has_others || !self.sessions.is_empty()) {
+        if gap > self.tick.max(GAP_MIN) && (has_others || !self.sessions.is_empty()) {
             self.skipped += gap;
         }
         self.last_now = now;
@@ -98,8 +101,11 @@ impl Liveness {
         if let Some(&slot) = self.by_id.get(&id) {
             self.sessions[slot.0].timeout = timeout;
             self.touch(slot);
-            // A shorter time-out may end before its bucket comes.
-            if self.deadline(slot) < self.sessions[slot.0].bucket {
+            // Whoever asks for it again in time, even if its end is due to be told, has it. And a
+            // shorter time-out may end before its bucket comes.
+            let session = &mut self.sessions[slot.0];
+            let (bucket, had_expired) = (session.bucket, std::mem::take(&mut session.expired));
+            if had_expired || self.deadline(slot) < bucket {
                 self.file(slot);
             }
             return slot;
@@ -111,6 +117,11 @@ impl Liveness {
         self.by_id.insert(id, slot);
         self.file(slot);
         slot
+    }
+
+    /// Whether the session's end was reported, and nothing was heard of it since.
+    pub(super) fn has_expired(&self, id: SessionId) -> bool {
+        self.by_id.get(&id).is_some_and(|slot| self.sessions[slot.0].expired)
     }
 
     /// The session was heard of.
@@ -335,6 +346,17 @@ mod tests {
             assert_eq!(go(&mut liveness, at), []);
             liveness.touch(slot);
         }
+        assert_eq!(go(&mut liveness, 30_000), [(14_000, SessionId(1))]);
+    }
+
+    #[test]
+    fn a_session_asked_for_again_lives_on() {
+        let mut liveness = liveness();
+        liveness.track(SessionId(1), Duration::from_millis(4_000));
+        assert_eq!(go(&mut liveness, 8_000).len(), 1);
+        assert!(liveness.has_expired(SessionId(1)));
+        liveness.track(SessionId(1), Duration::from_millis(4_000));
+        assert!(!liveness.has_expired(SessionId(1)));
         assert_eq!(go(&mut liveness, 30_000), [(14_000, SessionId(1))]);
     }
 

@@ -320,7 +320,13 @@ impl Endpoint {
 
     /// What happened to connections and sessions, in order.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        loop {
+            match self.events.pop_front()? {
+                // Its client came back before this could be told.
+                Event::Expired { session } if !self.liveness.has_expired(session) => {}
+                event => return Some(event),
+            }
+        }
     }
 
     /// What the driver has to do next.

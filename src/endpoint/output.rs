@@ -104,8 +104,18 @@ impl Endpoint {
     pub(super) fn after_output(&mut self, conn: ConnId) {
         let Some(connection) = self.table.get_mut(conn) else { return };
         let length = connection.outbox.len();
-        self.output_total = self.output_total + length - connection.counted_output;
-        connection.counted_output = length;
+        let before = std::mem::replace(&mut connection.counted_output, length);
+        self.output_total = self.output_total + length - before;
+        // Whoever takes what keeps it from being read is alive, however slow.
+        if length < before
+            && before >= self.config.output_soft_max
+            && let State::Active { slot, .. } = connection.state
+        {
+            self.liveness.touch(slot);
+        }
+        if length == 0 {
+            connection.outbox.settle();
+        }
         match &connection.state {
             State::Closing(reason) => {
                 if connection.outbox.is_drained() {

@@ -22,6 +22,9 @@ use crate::{
     wire::{Txn, TxnHeader},
 };
 
+/// Bytes of an open group at which nothing more is served: storage hangs.
+const OPEN_LENGTH_MAX: usize = 64 << 20;
+
 #[derive(Debug)]
 pub(super) struct Gate {
     applied: Zxid,
@@ -96,6 +99,11 @@ impl Gate {
         groups.writer.poll()
     }
 
+    /// Whether no more may be applied until storage has caught up.
+    pub(super) fn is_full(&self) -> bool {
+        self.log.as_ref().is_some_and(|groups| groups.open.len() >= OPEN_LENGTH_MAX)
+    }
+
     /// The newest transaction in memory.
     pub(super) const fn applied(&self) -> Zxid {
         self.applied
@@ -125,7 +133,10 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SessionId, wire::ErrorCode};
+    use crate::{
+        SessionId,
+        wire::{Blob, ErrorCode},
+    };
 
     fn record(gate: &mut Gate, zxid: i64) {
         let header = TxnHeader { session: SessionId(1), cxid: 1, zxid: Zxid(zxid), time_ms: 0 };
@@ -166,6 +177,27 @@ mod tests {
         assert!(second < third);
         assert_eq!(gate.durable(), Zxid(4));
         gate.check_invariants();
+    }
+
+    #[test]
+    fn a_store_that_hangs_fills_the_gate_and_one_that_goes_on_empties_it() {
+        let durability = Durability::Logged { groups_in_flight_max: 1, reserve: 0 };
+        let mut gate = Gate::new(durability, Zxid::ZERO);
+        record(&mut gate, 1);
+        let first = *drain(&mut gate).last().unwrap();
+        let data = vec![0; 1 << 20];
+        let txn = Txn::SetData { path: "/a".into(), data: Some(Blob::Slice(&data)), version: 1 };
+        for zxid in 2.. {
+            if gate.is_full() {
+                break;
+            }
+            assert!(zxid < 100, "the gate has an end");
+            let header = TxnHeader { session: SessionId(1), cxid: 1, zxid: Zxid(zxid), time_ms: 0 };
+            gate.record(&header, &txn, None);
+        }
+        assert_eq!(drain(&mut gate), []);
+        assert!(gate.stored(first) && gate.is_full());
+        assert!(!drain(&mut gate).is_empty() && !gate.is_full());
     }
 
     #[test]

@@ -61,8 +61,12 @@ impl Server {
         }
     }
 
-    /// Serves one request, if there is one and the server is well.
+    /// Serves one request, if there is one and storage keeps up: what it acknowledges next goes on
+    /// here.
     fn serve_next(&mut self) -> bool {
+        if self.gate.is_full() {
+            return false;
+        }
         let Some(incoming) = self.endpoint.poll_request() else { return false };
         // Everything below that needs it borrows from the request's frame; answering ends that.
         let Incoming { id, xid, caller, request } = incoming;

@@ -82,6 +82,8 @@ impl Server {
         if request.last_zxid_seen > self.gate.applied() {
             // It knows a future that this server has not: a wiped data directory, most likely.
             self.endpoint.refuse_session(self.now, conn, Refusal::ClientAhead);
+        } else if request.session == SessionId::NONE && self.gate.is_full() {
+            self.endpoint.refuse_session(self.now, conn, Refusal::Busy);
         } else if request.session == SessionId::NONE {
             self.create_session(conn, request);
         } else {

@@ -404,11 +404,11 @@ impl<'a> Create<'a> {
             _ => return None,
         };
         let mode = CreateMode::from_flags(create.flags)?;
-        if create.op == Op::CreateTtl && !mode.has_ttl() {
-            create.op = Op::Create;
-        }
-        if mode == CreateMode::Container {
-            create.op = Op::CreateContainer;
+        match create.op {
+            _ if mode == CreateMode::Container => create.op = Op::CreateContainer,
+            Op::CreateContainer => create.op = Op::Create,
+            Op::CreateTtl if !mode.has_ttl() => create.op = Op::Create,
+            _ => {}
         }
         Some(create)
     }
@@ -416,6 +416,18 @@ impl<'a> Create<'a> {
 
 /// Whether upstream can read the operation at all: what it cannot fails the whole multi.
 fn is_well_formed(operation: &MultiOp<'_>) -> bool {
+    let path = match operation {
+        MultiOp::Create(record) | MultiOp::Create2(record) | MultiOp::CreateContainer(record) => {
+            record.path
+        }
+        MultiOp::CreateTtl(record) => record.path,
+        MultiOp::Delete(request) | MultiOp::Check(request) => request.path,
+        MultiOp::SetData(request) => request.path,
+        MultiOp::GetData(request) | MultiOp::GetChildren(request) => request.path,
+    };
+    if path.is_none() {
+        return false;
+    }
     let (acl, flags) = match operation {
         MultiOp::Create(record) | MultiOp::Create2(record) | MultiOp::CreateContainer(record) => {
             if CreateMode::from_flags(record.flags).is_some_and(CreateMode::has_ttl) {

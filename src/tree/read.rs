@@ -197,7 +197,11 @@ impl Tree {
     ) -> Result<Answer<'_>, Failure> {
         let path = path.ok_or(ErrorCode::MARSHALLING_ERROR)?;
         let id = self.readable(caller, path)?;
-        let count = i32::try_from(self.nodes.get(id).descendants()).unwrap_or(i32::MAX);
+        // By its other name, the empty one, the root counts as its own descendant: upstream goes by
+        // what starts with the path and a slash.
+        let itself = usize::from(path.as_bytes().is_empty());
+        let below = self.nodes.get(id).descendants();
+        let count = i32::try_from(below.saturating_add(itself)).unwrap_or(i32::MAX);
         Ok(Answer::new(self.last_zxid, Body::Count(count)))
     }
 
@@ -218,6 +222,10 @@ impl Tree {
         caller: &Caller<'_>,
         request: &WatchRequest<'_>,
     ) -> Result<Answer<'_>, Failure> {
+        // Where a check stumbles over a null path, upstream's removal just finds nothing.
+        if request.path.is_none() && WatcherType::from_code(request.mode).is_some() {
+            return Err(ErrorCode::NO_WATCHER.into());
+        }
         let (path, kind) = watcher_type(request)?;
         if !self.watches.remove(path.as_bytes(), caller.watcher, kind) {
             return Err(ErrorCode::NO_WATCHER.into());

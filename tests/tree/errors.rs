@@ -194,10 +194,8 @@ fn errors_of_set_acl() {
 #[test]
 fn errors_of_check() {
     let mut world = world(false);
-    let null = MultiOp::Check(VersionRequest { path: None, version: 9 });
     for (who, operation, expected) in [
         (stranger(), check("a", 9), "-12"),
-        (me(), null, "-8"),
         (me(), check("nope", 9), "-8"),
         (me(), check("/nope", 9), "-101"),
         (me(), check("/secret", 9), "-102"),

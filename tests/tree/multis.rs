@@ -192,16 +192,16 @@ fn what_upstream_cannot_read_fails_as_a_whole() {
         MultiOp::Create(no_acl),
         MultiOp::Create(no_path),
         MultiOp::Delete(null),
+        MultiOp::Check(null),
         MultiOp::GetData(read),
         MultiOp::GetChildren(read),
     ] {
         let reply = world.send(&me(), &multi([create_op("/a", 0), operation]));
         assert_eq!((reply.error.0, reply.body.len()), (-5, 0), "{operation:?}");
     }
-    // A null path that nobody looks at any more is no harm, and elsewhere it has an error.
-    let reply = world.ok(&multi([delete_op("/nope"), MultiOp::Create(no_path)]));
-    assert_eq!(reply.results(), ["-101", "-2"]);
-    assert_eq!(world.ok(&multi([MultiOp::Check(null)])).results(), ["-8"]);
+    // Even where nobody would come to it.
+    let reply = world.send(&me(), &multi([delete_op("/nope"), MultiOp::Create(no_path)]));
+    assert_eq!((reply.error.0, reply.body.len()), (-5, 0));
 }
 
 #[test]

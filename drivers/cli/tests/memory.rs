@@ -1,12 +1,8 @@
 //! What `zk serve` holds in memory, as the system counts it.
-//!
-//! The allocator asks for huge pages where the system gives them. Whatever is touched then counts as
-//! 2 MiB, which says how the allocator lays things out and not what the server holds, so the servers
-//! here run without; `MIMALLOC_ALLOW_THP=1` in the environment shows the difference.
 #![cfg(target_os = "linux")]
 
 use std::{
-    env, fs,
+    fs,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
@@ -46,7 +42,6 @@ impl Zk {
         let mut child = Command::new(env!("CARGO_BIN_EXE_zk"))
             .args(["serve", "--in-memory", "--quiet", "--listen", "127.0.0.1:0", "--config"])
             .arg(&path)
-            .env("MIMALLOC_ALLOW_THP", env::var("MIMALLOC_ALLOW_THP").as_deref().unwrap_or("0"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

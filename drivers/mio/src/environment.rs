@@ -79,12 +79,12 @@ fn memory_mb() -> [(&'static str, u64); 3] {
     let unit = u64::from(info.mem_unit);
     let mb = |count: u64| count.saturating_mul(unit) >> 20;
     let (free, total) = (mb(info.freeram.into()), mb(info.totalram.into()));
-    [("jvm.memory.free", free), ("jvm.memory.max", total), ("jvm.memory.total", total)]
+    [("os.memory.free", free), ("os.memory.max", total), ("os.memory.total", total)]
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const fn memory_mb() -> [(&'static str, u64); 3] {
-    [("jvm.memory.free", 0), ("jvm.memory.max", 0), ("jvm.memory.total", 0)]
+    [("os.memory.free", 0), ("os.memory.max", 0), ("os.memory.total", 0)]
 }
 
 /// Descriptors open, and allowed.
@@ -120,7 +120,7 @@ mod tests {
         let environment = Host::new().environment();
         let keys: Vec<&str> = environment.properties.iter().map(|(key, _)| &**key).collect();
         assert_eq!(keys.first(), Some(&"host.name"));
-        assert_eq!(keys.last(), Some(&"jvm.memory.total"));
+        assert_eq!(keys.last(), Some(&"os.memory.total"));
         assert!(environment.properties.iter().all(|(_, value)| !value.is_empty()));
     }
 

@@ -95,7 +95,10 @@ impl Model {
     fn count(&self, caller: &Caller, path: &str) -> Result<Body, i32> {
         self.check(&self.find(path)?.acl, READ, caller)?;
         let above = format!("{}/", path.trim_end_matches('/'));
-        let below = self.nodes.keys().filter(|other| *other != "/" && other.starts_with(&above));
+        let below = self
+            .nodes
+            .keys()
+            .filter(|other| (path.is_empty() || *other != "/") && other.starts_with(&above));
         Ok(Body::Count(i32::try_from(below.count()).expect("few znodes")))
     }
 

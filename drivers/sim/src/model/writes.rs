@@ -227,9 +227,15 @@ fn in_multi(part: &Operation) -> Option<Operation> {
     if is_readable(&part) {
         return None;
     }
+    match &part {
+        Operation::Create { path, .. }
+        | Operation::Versioned { path, .. }
+        | Operation::SetData { path, .. } => drop(path.as_ref()?),
+        _ => {}
+    }
     if let Operation::Create { op, acl, flags, .. } = &mut part {
         match (*op, *flags) {
-            (Op::CreateTtl, 0..=3) => *op = Op::Create,
+            (Op::CreateTtl | Op::CreateContainer, 0..=3) => *op = Op::Create,
             (Op::CreateTtl, 5 | 6) | (_, 0..=3) => {}
             (_, 4) => *op = Op::CreateContainer,
             _ => return None,
