@@ -32,8 +32,9 @@ const SETTINGS: [&str; 7] = [
 ];
 
 /// Fields of `cons` that depend on the script alone. Not `queued`: upstream counts a request with a
-/// positive xid as answered only by a reply with one, which a ping's never has.
-const CONNECTION_FIELDS: [&str; 5] = ["sid=", "lop=", "to=", "lcxid=", "lzxid="];
+/// positive xid as answered only by a reply with one, which a ping's never has. Nor `lcxid`, which
+/// only for upstream may be a ping's.
+const CONNECTION_FIELDS: [&str; 4] = ["sid=", "lop=", "to=", "lzxid="];
 
 /// The comparable lines of the answer to `word`.
 #[must_use]

@@ -126,8 +126,10 @@ impl Maker<'_> {
     /// `create`, `create2` or `createContainer` anywhere.
     pub(crate) fn create(&mut self, op: Op) -> Piece {
         let flags = match op {
-            // With other flags, what a multi makes of it depends on the version.
+            // With other flags, what a multi makes of it depends on the version, and one that is
+            // called ephemeral counts as such until it is applied.
             Op::CreateContainer if self.is_in_multi || !self.rng.one_in(4) => 4,
+            Op::CreateContainer => pick(self.rng, &[0, 2, 5, 6, 7, -1]),
             _ if self.is_friendly => pick(self.rng, &[0, 0, 1, 2, 3]),
             _ => pick(self.rng, &FLAGS),
         };
