@@ -79,8 +79,8 @@ impl Generator {
             85..=104 => self.ending(),
             105..=109 => self.expire(),
             110..=134 => Step::Outsider(malformed::outsider(&mut self.rng)),
-            135..=169 => self.quota(),
-            170..=179 => self.root(),
+            135..=174 => self.quota(),
+            175..=179 => self.root(),
             180..=184 => self.unlike(),
             185..=187 => self.large(),
             188..=202 => self.visit(),
@@ -325,46 +325,61 @@ impl Generator {
     fn quota(&mut self) -> Step {
         let slot = self.linked();
         let path = pick(&mut self.rng, &QUOTA_PATHS);
-        let quota = format!("/zookeeper/quota{path}");
         let limits = pick(&mut self.rng, &LIMITS);
-        let open = Some(OPEN_ACL.as_slice());
+        match self.rng.below(3) {
+            0 => return self.set_quota(slot, path, limits),
+            1 => return self.work_under_quota(slot, path),
+            _ => {}
+        }
+        let quota = format!("/zookeeper/quota{path}");
         let name = match self.rng.below(3) {
             0 => format!("{quota}/zookeeper_stats"),
             _ => format!("{quota}/zookeeper_limits"),
         };
-        let child = join(path, pick(&mut self.rng, &["x", "y", "z"]));
-        if self.rng.one_in(3) {
-            return self.set_quota(slot, path, limits);
-        }
-        let changed = pick(&mut self.rng, &[&*child, path]);
-        let choice = self.rng.below(12);
+        let open = Some(OPEN_ACL.as_slice());
+        let choice = self.rng.below(6);
         let piece = self.make(slot, false, |maker| match choice {
             0 => maker.create_of(Op::Create, Some(path), open, 0),
             1 => maker.create_of(Op::Create, Some(&quota), open, 0),
-            2 | 3 => text_piece(Op::Create, &name, limits),
-            4 => text_piece(Op::SetData, &name, limits),
-            5 => delete_piece(&name),
-            6 => delete_piece(&child),
-            7 => maker.set_data_of(Some(changed)),
-            8 => maker.read_of(Op::GetData, Some(&name)),
-            9 => maker.create_of(Op::Create2, Some(&child), open, 1),
-            10 => multi_of(
+            2 => text_piece(Op::Create, &name, limits),
+            3 => text_piece(Op::SetData, &name, limits),
+            4 => delete_piece(&name),
+            _ => maker.read_of(Op::GetData, Some(&name)),
+        });
+        self.alone(slot, path, &piece)
+    }
+
+    /// Changes something below a node that may have a quota.
+    fn work_under_quota(&mut self, slot: Slot, path: &str) -> Step {
+        let child = join(path, pick(&mut self.rng, &["x", "y", "z"]));
+        let sequential = join(path, "s");
+        let changed = pick(&mut self.rng, &[&*child, path]);
+        let open = Some(OPEN_ACL.as_slice());
+        let choice = self.rng.below(9);
+        let piece = self.make(slot, false, |maker| match choice {
+            0 => delete_piece(&child),
+            1 | 2 => maker.set_data_of(Some(changed)),
+            3 => maker.create_of(Op::Create2, Some(&child), open, 1),
+            4 => maker.create_of(Op::CreateContainer, Some(&child), open, 4),
+            5 => multi_of(
                 Op::Multi,
                 &[
                     maker.create_of(Op::Create, Some(&child), open, 0),
-                    maker.create_of(Op::Create, Some(&join(path, "s")), open, 2),
+                    maker.create_of(Op::Create, Some(&sequential), open, 2),
                     maker.set_data_of(Some(path)),
                 ],
             ),
-            _ => maker.create_of(Op::Create, Some(&join(path, "s")), open, 2),
+            _ => maker.create_of(Op::Create, Some(&sequential), open, 2),
         });
-        // What the quota counts now.
-        let stats = format!("{quota}/zookeeper_stats");
+        self.alone(slot, path, &piece)
+    }
+
+    /// One request, and then a look at what the quota counts.
+    fn alone(&mut self, slot: Slot, path: &str, piece: &Piece) -> Step {
+        let stats = format!("/zookeeper/quota{path}/zookeeper_stats");
         let check = self.make(slot, false, |maker| maker.read_of(Op::GetData, Some(&stats)));
-        let frame = self.frame(slot, &check);
-        self.planned.push_back(Self::talk_of(slot, vec![frame], None));
-        let frame = self.frame(slot, &piece);
-        Self::talk_of(slot, vec![frame], None)
+        let frames = [piece, &check].map(|piece| self.frame(slot, piece));
+        Self::talk_of(slot, frames.into(), None)
     }
 
     /// Makes a node and its quota, from the top.
@@ -388,6 +403,11 @@ impl Generator {
             pieces.iter().map(|piece| self.frame(slot, piece)).collect();
         let first = frames.pop_front();
         self.planned.extend(frames.into_iter().map(|frame| Self::talk_of(slot, vec![frame], None)));
+        for _ in 0..between(&mut self.rng, 2, 12) {
+            let slot = self.linked();
+            let step = self.work_under_quota(slot, path);
+            self.planned.push_back(step);
+        }
         Self::talk_of(slot, first.into_iter().collect(), None)
     }
 

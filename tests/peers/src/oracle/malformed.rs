@@ -95,7 +95,14 @@ pub(crate) fn outsider(rng: &mut Rng) -> Outsider {
         let word = pick(rng, &WORDS);
         return Outsider { text: word.to_owned(), bytes: word.into(), is_command: true };
     }
-    let garbage: [(&str, Vec<u8>); 9] = [
+    let short = of(1, &auth_of(None, None));
+    let long = of(1, &auth_of(Some("digest"), Some(&[b'x'; 40])));
+    let garbage: [(&str, Vec<u8>); 11] = [
+        (
+            "a short request before the handshake",
+            [&short.length.to_vec()[..], &short.bytes].concat(),
+        ),
+        ("a long request before the handshake", [&long.length.to_vec()[..], &long.bytes].concat()),
         ("stmk", b"stmk\0\0\0\0\0\0\x01\x32".to_vec()),
         ("what telnet sends on an interrupt", b"\xff\xf4\xff\xfd".to_vec()),
         ("length 0", vec![0; 4]),

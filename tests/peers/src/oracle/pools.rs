@@ -162,17 +162,19 @@ pub(crate) const ODD_XIDS: [i32; 6] = [0, -3, -4, -8, i32::MIN, i32::MAX];
 pub(crate) const UNKNOWN_OPS: [i32; 9] = [0, 10, 23, 99, 108, -1, -12, i32::MAX, i32::MIN];
 
 /// Texts of quota limits, all well-formed: upstream does not survive others.
-pub(crate) const LIMITS: [&str; 10] = [
+pub(crate) const LIMITS: [&str; 12] = [
     "count=3,bytes=20",
     "count=100,bytes=-1",
-    "count=-1,bytes=10",
-    "count=-1,bytes=-1=;byteHardLimit=30;countHardLimit=4",
-    "count=2,bytes=5=;byteHardLimit=40;countHardLimit=6",
     "count=5,bytes=50=",
-    "countHardLimit=3",
-    "byteHardLimit=12;count=1",
     "count=0,bytes=0",
     "bytes=7",
+    "countHardLimit=3",
+    "countHardLimit=2;byteHardLimit=1000",
+    "byteHardLimit=12;count=1",
+    "byteHardLimit=40",
+    "count=-1,bytes=10=;byteHardLimit=25",
+    "count=-1,bytes=-1=;byteHardLimit=30;countHardLimit=4",
+    "count=2,bytes=5=;byteHardLimit=60;countHardLimit=5",
 ];
 
 /// Znodes under which quotas are set. Nothing is pipelined there: upstream checks a quota against

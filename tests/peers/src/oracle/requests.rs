@@ -394,7 +394,7 @@ impl Maker<'_> {
 
     /// Credentials that every server takes.
     pub(crate) fn auth(&mut self) -> Piece {
-        let choice = self.rng.below(10);
+        let choice = self.rng.below(20);
         let (scheme, credentials) = match choice {
             0 => ("digest", SUPERUSER),
             1 => ("ip", ""),
@@ -474,7 +474,7 @@ impl Maker<'_> {
     }
 
     fn acl(&mut self) -> Option<Vec<AclSpec>> {
-        if self.is_friendly || !self.rng.one_in(4) {
+        if self.is_friendly || !self.rng.one_in(3) {
             return Some(OPEN_ACL.into());
         }
         match self.rng.below(24) {
