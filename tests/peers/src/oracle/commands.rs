@@ -176,3 +176,36 @@ fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {
     lines.sort();
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+
+    fn side() -> Side {
+        Side::new("a side", SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), 1)
+    }
+
+    #[test]
+    fn connections_are_compared_without_ports_and_times() {
+        let answer = " /127.0.0.1:46610[1](queued=0,recved=8,sent=9,sid=0x1,lop=PING,est=17,\
+                      to=10000,lcxid=0x6,lzxid=0xd3,lresp=12,llat=0,minlat=0,avglat=0,maxlat=2)\n";
+        let expected = " /127.0.0.1[1](sid=unknown,lop=PING,to=10000,lzxid=211)";
+        assert_eq!(masked(&side(), b"cons", answer.as_bytes()), ["", expected]);
+    }
+
+    #[test]
+    fn sessions_without_ephemerals_do_not_count() {
+        let answer = "SessionTracker dump:\nSession Sets (2)/(1):\n\
+                      1 expire at Sun Nov 22 10:45:52 UTC 2026:\n\t0x1\n\
+                      ephemeral nodes dump:\nSessions with Ephemerals (2):\n0x1:\n\t/e\n0x2:\n";
+        let expected = [
+            "SessionTracker dump: Session Sets (1)",
+            "SessionTracker dump: Session Sets (1) unknown",
+            "SessionTracker dump: SessionTracker dump",
+            "ephemeral nodes dump: unknown /e",
+        ];
+        assert_eq!(masked(&side(), b"dump", answer.as_bytes()), expected);
+    }
+}

@@ -98,7 +98,7 @@ pub(crate) const TABLE: &[Row] = &[
     },
     Row {
         name: "undecodable writes",
-        reason: "upstream logs an error transaction for a write it cannot decode; ours logs nothing",
+        reason: "upstream logs an error for a write that it cannot decode; ours logs nothing",
         rule: |case, theirs, ours| {
             let write = case.frame.and_then(|frame| Op::from_code(frame.op()));
             let write = write.is_some_and(Op::is_write);

@@ -267,3 +267,97 @@ impl Answer {
         self.seen.error == 0 && matches!(self.seen.kind, Kind::Reply(_))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use zookeeper_core::wire::{Encode, Op};
+
+    use super::*;
+
+    fn side() -> Side {
+        Side::new("a side", SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), 1)
+    }
+
+    fn reply(xid: i32, zxid: i64, error: i32) -> Received {
+        let mut frame = xid.to_vec();
+        frame.extend(zxid.to_vec());
+        frame.extend(error.to_vec());
+        Received::Frame(frame)
+    }
+
+    fn event(zxid: i64, path: &str) -> Received {
+        let Received::Frame(mut frame) = reply(-1, zxid, 0) else { unreachable!() };
+        frame.extend(2_i32.to_vec());
+        frame.extend(3_i32.to_vec());
+        frame.extend(path.to_vec());
+        Received::Frame(frame)
+    }
+
+    fn stream(frames: &[Frame], ends_session: bool) -> Stream<'_> {
+        let place = "a client".to_owned();
+        Stream { place, has_handshake: false, frames, ends_session, unlike: None }
+    }
+
+    fn request(xid: i32, op: Op) -> Frame {
+        Frame::request(xid, op.code(), op.name(), &[])
+    }
+
+    #[test]
+    fn authentication_may_be_answered_early() {
+        let frames = [request(1, Op::Delete), request(-4, Op::Auth)];
+        let (delete, auth) = (reply(1, 5, 0), reply(-4, 0, 0));
+        let (theirs, ours) = (vec![auth.clone(), delete.clone()], vec![delete, auth]);
+        let answers = Judge::default()
+            .compare(&stream(&frames, false), (&mut side(), &mut side()), theirs, ours)
+            .expect("no difference");
+        assert_eq!(answers.len(), 2);
+    }
+
+    #[test]
+    fn only_a_session_ends_with_events_in_any_order() {
+        let theirs = vec![event(-1, "/a"), event(-1, "/b"), reply(-2, 4, 0)];
+        let ours = vec![event(4, "/b"), event(4, "/a"), reply(-2, 4, 0)];
+        let frames = [Frame::ping()];
+        let mut judge = Judge::default();
+        for ends_session in [true, false] {
+            let (theirs, ours) = (theirs.clone(), ours.clone());
+            let stream = stream(&frames, ends_session);
+            let same = judge.compare(&stream, (&mut side(), &mut side()), theirs, ours);
+            assert_eq!(same.is_ok(), ends_session);
+        }
+        assert_eq!(judge.hits().get("zxid of events"), Some(&2));
+    }
+
+    #[test]
+    fn a_burned_zxid_is_left_out_from_then_on() {
+        let frames = [request(1, Op::SetData), request(2, Op::SetData), Frame::ping()];
+        let (mut theirs, mut ours) = (side(), side());
+        let answers = Judge::default()
+            .compare(
+                &stream(&frames, false),
+                (&mut theirs, &mut ours),
+                vec![reply(1, 8, -5), reply(2, 9, -101), reply(-2, 9, 0)],
+                vec![reply(1, 7, -5), reply(2, 8, -101), reply(-2, 8, 0)],
+            )
+            .expect("no difference");
+        assert_eq!(answers.iter().map(|answer| answer.seen.zxid).collect::<Vec<_>>(), [7, 8, 8]);
+        assert_eq!((theirs.zxids.logical(20), ours.zxids.logical(20)), (19, 20));
+    }
+
+    #[test]
+    fn a_difference_shows_where_it_is() {
+        let frames = [request(1, Op::Delete), Frame::ping()];
+        let difference = Judge::default()
+            .compare(
+                &stream(&frames, false),
+                (&mut side(), &mut side()),
+                vec![reply(1, 3, -101), reply(-2, 3, 0)],
+                vec![reply(1, 3, -101), Received::Closed],
+            )
+            .expect_err("a difference");
+        assert_eq!(difference.at, 1);
+        assert_eq!(difference.theirs.len(), 2);
+    }
+}

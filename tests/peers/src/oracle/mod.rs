@@ -8,6 +8,7 @@
 //!
 //! What is compared is described at [`seen::Seen`]; what may differ stands in [`expected::TABLE`].
 
+mod choices;
 mod commands;
 mod expected;
 mod generator;
@@ -16,6 +17,7 @@ mod malformed;
 mod pools;
 mod requests;
 mod runner;
+mod scenes;
 mod script;
 mod seen;
 mod shrink;

@@ -276,3 +276,50 @@ fn identity_line<'a>(identities: Option<List<'a, ClientInfo<'a>>>) -> String {
     all.sort();
     format!("{all:?}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use zookeeper_core::wire::Encode;
+    use zookeeper_core::{SessionId, Zxid};
+
+    use super::*;
+
+    fn stat(time_ms: i64, owner: i64) -> Received {
+        let stat = Stat {
+            czxid: Zxid(2),
+            mzxid: Zxid(2),
+            ctime_ms: time_ms,
+            mtime_ms: time_ms,
+            ephemeral_owner: SessionId(owner),
+            ..Stat::default()
+        };
+        let mut frame = 1_i32.to_vec();
+        frame.extend(9_i64.to_vec());
+        frame.extend(0_i32.to_vec());
+        frame.extend(stat.to_vec());
+        Received::Frame(frame)
+    }
+
+    #[test]
+    fn times_and_sessions_are_masked_and_nothing_else_is() {
+        let side = Side::new("a side", SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), 1);
+        let seen = |time_ms, owner| Seen::reply(&side, &stat(time_ms, owner), Some(3));
+        assert_eq!(seen(17, 0), seen(18, 0));
+        assert_ne!(seen(17, 0), seen(0, 0));
+        assert_ne!(seen(17, 0), seen(17, 5));
+        let mut other = seen(17, 0);
+        other.zxid += 1;
+        assert_ne!(other, seen(17, 0));
+    }
+
+    #[test]
+    fn bytes_behind_a_record_are_seen() {
+        let side = Side::new("a side", SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), 1);
+        let Received::Frame(mut frame) = stat(17, 0) else { unreachable!() };
+        frame.push(1);
+        let seen = Seen::reply(&side, &Received::Frame(frame), Some(3));
+        assert_eq!(seen.lines.len(), 2);
+    }
+}

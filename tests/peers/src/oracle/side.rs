@@ -275,9 +275,9 @@ impl Link {
     /// Whether the connection still stands.
     fn is_silent(&self) -> bool {
         let _ = self.stream.set_nonblocking(true);
-        let standing = matches!(self.stream.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+        let peeked = self.stream.peek(&mut [0]).map_err(|error| error.kind());
         let _ = self.stream.set_nonblocking(false);
-        standing
+        peeked == Err(ErrorKind::WouldBlock)
     }
 }
 
