@@ -61,6 +61,8 @@ pub(crate) fn masked(side: &Side, word: &[u8], answer: &[u8]) -> Vec<String> {
             let is_compared = |line: &&str| SETTINGS.iter().any(|key| line.starts_with(key));
             lines.filter(is_compared).map(str::to_owned).collect()
         }
+        // Upstream goes on counting connections whose watches are all gone.
+        b"wchs" => lines.map(|line| after(line, " connections watching ")).collect(),
         b"wchp" | b"wchc" => pairs(side, lines),
         b"dump" => dump(side, lines),
         b"envi" | b"dirs" => {
@@ -84,6 +86,11 @@ fn summary_line(side: &Side, line: &str) -> String {
         .iter()
         .any(|key| line.starts_with(key));
     if is_masked { line.split(": ").next().unwrap_or_default().to_owned() } else { line.to_owned() }
+}
+
+/// What stands behind `mark`, or the whole line.
+fn after(line: &str, mark: &str) -> String {
+    line.split_once(mark).map_or(line, |(_, rest)| rest).to_owned()
 }
 
 /// ` /127.0.0.1:46610[1](queued=0,recved=8,…)` without the port and what depends on time.
