@@ -180,6 +180,21 @@ pub(crate) const TABLE: &[Row] = &[
         },
     },
     Row {
+        name: "order of identities",
+        reason: "scheme auth stands for a set of identities, and upstream's has no order",
+        rule: |case, theirs, ours| {
+            let sorted = |seen: &Seen| {
+                let mut lines = seen.lines.clone();
+                lines.sort();
+                lines
+            };
+            let is_other = theirs.lines != ours.lines && is_op(case, Op::GetAcl);
+            alike_if(is_other && sorted(theirs) == sorted(ours), || {
+                ours.lines.clone_from(&theirs.lines);
+            })
+        },
+    },
+    Row {
         name: "watch types 4 and 5",
         reason: "checkWatches and removeWatches know them since 3.9 only",
         rule: |case, theirs, ours| {

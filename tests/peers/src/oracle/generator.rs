@@ -97,7 +97,7 @@ impl Generator {
     pub(crate) fn learn(&mut self, step: &Step, answers: &[Answer]) {
         let Step::Talk(talk) = step else { return };
         self.world.learn(&talk.frames, answers);
-        // Where only one server left a watch, the connection takes it away again.
+        // Where only one server left a watch, it goes with the connection.
         let is_watching = |answer: &Answer| {
             answer.frame.and_then(|frame| talk.frames.get(frame)).is_some_and(|frame| {
                 let read = Reader::new(frame.record()).read::<ReadRequest<'_>>();
@@ -106,8 +106,8 @@ impl Generator {
         };
         let is_linked = matches!(self.world.clients[talk.slot], Client::Linked(_));
         if is_linked && answers.iter().any(|answer| answer.is_excused && is_watching(answer)) {
-            self.planned.push_front(Step::Hang(talk.slot));
-            self.world.unlink(talk.slot);
+            let step = self.resume(talk.slot);
+            self.planned.push_front(step);
         }
     }
 
@@ -124,16 +124,19 @@ impl Generator {
     }
 
     fn requests(&mut self, slot: Slot, count: usize) -> Vec<Frame> {
-        let is_pipelined = count > 1;
-        (0..count)
-            .map(|_| {
-                let mut piece = self.make(slot, is_pipelined, |maker| maker.request());
-                if self.rng.one_in(20) {
-                    malformed::spoil(&mut self.rng, &mut piece);
-                }
-                self.frame(slot, &piece)
-            })
-            .collect()
+        let mut frames = Vec::new();
+        for _ in 0..count {
+            let mut piece = self.make(slot, count > 1, |maker| maker.request());
+            if self.rng.one_in(20) {
+                malformed::spoil(&mut self.rng, &mut piece);
+            }
+            frames.push(self.frame(slot, &piece));
+            if piece.op == Op::SetAcl.code() {
+                // Until it is applied, upstream goes by the old list.
+                break;
+            }
+        }
+        frames
     }
 
     fn make(
@@ -144,7 +147,8 @@ impl Generator {
     ) -> Piece {
         let is_friendly = self.rng.one_in(4);
         let (rng, world) = (&mut self.rng, &self.world);
-        make(&mut Maker { rng, world, slot, is_pipelined, is_friendly })
+        let is_in_multi = false;
+        make(&mut Maker { rng, world, slot, is_pipelined, is_friendly, is_in_multi })
     }
 
     fn frame(&mut self, slot: Slot, piece: &Piece) -> Frame {

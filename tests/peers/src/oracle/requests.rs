@@ -40,6 +40,8 @@ pub(crate) struct Maker<'a> {
     pub(crate) is_pipelined: bool,
     /// Whether it should succeed, as far as that can be known.
     pub(crate) is_friendly: bool,
+    /// Whether it becomes a part of a multi.
+    pub(crate) is_in_multi: bool,
 }
 
 /// Every operation with its weight.
@@ -124,7 +126,8 @@ impl Maker<'_> {
     /// `create`, `create2` or `createContainer` anywhere.
     pub(crate) fn create(&mut self, op: Op) -> Piece {
         let flags = match op {
-            Op::CreateContainer if !self.rng.one_in(4) => 4,
+            // With other flags, what a multi makes of it depends on the version.
+            Op::CreateContainer if self.is_in_multi || !self.rng.one_in(4) => 4,
             _ if self.is_friendly => pick(self.rng, &[0, 0, 1, 2, 3]),
             _ => pick(self.rng, &FLAGS),
         };
@@ -333,6 +336,7 @@ impl Maker<'_> {
     pub(crate) fn multi(&mut self) -> Piece {
         let was_friendly = self.is_friendly;
         self.is_friendly |= !self.rng.one_in(3);
+        self.is_in_multi = true;
         let count = between(self.rng, 0, 5);
         let mut pieces: Vec<Piece> = (0..count).map(|_| self.weighted(MULTI_WRITES)).collect();
         // Something that was made in the same multi is set and removed in it.
@@ -351,6 +355,7 @@ impl Maker<'_> {
             pieces.push(odd);
         }
         self.is_friendly = was_friendly;
+        self.is_in_multi = false;
         multi_of(Op::Multi, &pieces)
     }
 
@@ -490,8 +495,12 @@ impl Maker<'_> {
         if self.rng.one_in(6) {
             acl.extend_from_within(..1);
         }
-        // Upstream trips over a null when it looks for an equal entry before it.
+        // Upstream trips over a null when it looks for an equal entry before it. In a multi it
+        // then forgets to take back what the operations before have prepared.
         let has_null = |&(_, scheme, id): &AclSpec| scheme.is_none() || id.is_none();
+        if self.is_in_multi {
+            acl.retain(|entry| !has_null(entry));
+        }
         if let Some(at) = acl.iter().position(has_null) {
             acl.swap(0, at);
             let rest = acl.split_off(1);
