@@ -82,24 +82,6 @@ pub(crate) const TABLE: &[Row] = &[
         },
     },
     Row {
-        name: "order of identities",
-        reason: "upstream keeps a connection's identities, which `auth` stands for, in hash order",
-        rule: |case, theirs, ours| {
-            let sorted = |seen: &Seen| {
-                let mut lines = seen.lines.clone();
-                lines.sort();
-                lines
-            };
-            let is_list = is_op(case, Op::GetAcl) || is_op(case, Op::WhoAmI);
-            alike_if(
-                is_list && theirs.lines != ours.lines && sorted(theirs) == sorted(ours),
-                || {
-                    ours.lines.clone_from(&theirs.lines);
-                },
-            )
-        },
-    },
-    Row {
         name: "create2 in multi",
         reason: "3.8.0 answers it with create's result, later versions with path and stat",
         rule: |case, theirs, ours| {
