@@ -268,9 +268,7 @@ impl Endpoint {
             }
             OwnRequest::Ping => {
                 self.touch(conn);
-                let mut pong = reply(None, ErrorCode::OK, Some(Op::Ping));
-                pong.xid = Xid::PING;
-                self.write_own(conn, pong);
+                self.write_own(conn, reply(None, ErrorCode::OK, Some(Op::Ping)));
             }
             OwnRequest::Authentication(op) => self.answer_authentication(conn, header, op),
             OwnRequest::Malformed(op) => {
@@ -396,7 +394,9 @@ impl Endpoint {
         figures.latency.record(latency_ms);
         self.stats.latency.record(latency_ms);
         self.stats.record_response(length);
-        let header = ReplyHeader { xid: lent.xid, zxid, error: reply.error };
+        // A ping is answered as one, whatever number it came under.
+        let xid = if lent.op == Op::Ping { Xid::PING } else { lent.xid };
+        let header = ReplyHeader { xid, zxid, error: reply.error };
         self.write(conn, reply.hold, 1, |out| {
             let length = u32::try_from(length).unwrap_or(u32::MAX);
             let mut start = [0; LENGTH_BYTES + ReplyHeader::LENGTH];

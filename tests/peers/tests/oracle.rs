@@ -7,7 +7,7 @@ use zookeeper_peers::oracle::Plan;
 use zookeeper_peers::{Kind, Program};
 
 /// Enough for the continuous run; the full one is asked for with `ZK_OPERATIONS`.
-const OPERATIONS: usize = 3_000;
+const OPERATIONS: usize = 5_000;
 /// The seed of the continuous run.
 const SEED: u64 = 1;
 

@@ -73,6 +73,10 @@ impl Generator {
         if let Some(&slot) = self.world.slots(overdue).first() {
             return self.resume(slot);
         }
+        // Somebody has to be there for everything else.
+        if self.world.slots(|client| matches!(client, Client::Linked(_))).is_empty() {
+            return self.come_back();
+        }
         match self.rng.below(1000) {
             0..=24 => self.hang(),
             25..=49 => self.close(),
