@@ -154,11 +154,11 @@ impl Generator {
         let auth = auth_of(Some("digest"), Some(SUPERUSER.as_bytes()));
         let close = self.make(slot, true, |maker| maker.set_acl_of(Some("/"), Some(&closed), -1));
         let open = self.make(slot, true, |maker| maker.set_acl_of(Some("/"), Some(&OPEN_ACL), -1));
-        let read = self.make(slot, true, |maker| maker.read_of(Op::Exists, Some("/")));
-        let first = [auth, close, read.clone()].map(|piece| self.frame(slot, &piece));
+        let first = [auth, close].map(|piece| self.frame(slot, &piece));
         for _ in 0..between(&mut self.rng, 1, 4) {
             let other = self.linked();
             let mut frames = self.requests(other, 3);
+            let read = self.make(other, true, |maker| maker.read_of(Op::Exists, Some("/")));
             frames.push(self.frame(other, &read));
             self.planned.push_back(Self::talk_of(other, frames, None));
         }
