@@ -85,7 +85,7 @@ pub(crate) const TABLE: &[Row] = &[
         name: "create2 in multi",
         reason: "3.8.0 answers it with create's result, later versions with path and stat",
         rule: |case, theirs, ours| {
-            let multi = is_op(case, Op::Multi) && theirs.lines.len() == ours.lines.len();
+            let multi = is_op(case, Op::Multi) && theirs.lines != ours.lines;
             alike_if(multi && ours.lines.iter().any(|line| line.starts_with("create2 ")), || {
                 for (theirs, ours) in theirs.lines.iter().zip(&mut ours.lines) {
                     if theirs.starts_with("create ") && ours.starts_with("create2 ") {
