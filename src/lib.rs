@@ -30,6 +30,7 @@
 //!
 //! Equal seeds and equal inputs give equal outputs, byte for byte.
 
+pub mod client;
 mod conn;
 pub mod endpoint;
 mod hash;
