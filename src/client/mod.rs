@@ -26,6 +26,7 @@ mod config;
 mod connect_string;
 mod event;
 mod failure;
+mod hosts;
 mod watches;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
