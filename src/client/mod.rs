@@ -21,6 +21,7 @@
 //!
 //! Behaviour: `org.apache.zookeeper.ClientCnxn`; where that is known to be wrong, the better rule.
 
+mod chroot;
 mod config;
 mod connect_string;
 mod event;
@@ -28,8 +29,9 @@ mod failure;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+pub use chroot::Chroot;
 pub use config::{Auth, Backoff, Config, Credentials, SaslLogin};
-pub use connect_string::HostPort;
+pub use connect_string::{ConnectString, ConnectStringError, HostPort};
 pub use event::{
     Action, Event, KeeperState, Purpose, Reply, RequestId, State, WatchEvent, WatchEventKind,
     WatcherId,
