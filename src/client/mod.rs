@@ -24,19 +24,25 @@
 mod chroot;
 mod config;
 mod connect_string;
+mod error;
 mod event;
 mod failure;
+pub mod operation;
+mod retry;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use chroot::Chroot;
 pub use config::{Auth, Backoff, Config, Credentials, SaslLogin};
 pub use connect_string::{ConnectString, ConnectStringError, HostPort};
+pub use error::{ArgumentError, Error, MultiError};
 pub use event::{
     Action, Event, KeeperState, Purpose, Reply, RequestId, State, WatchEvent, WatchEventKind,
     WatcherId,
 };
 pub use failure::{CloseReason, LostReason, RequestError, SubmitError, Warning};
+pub use operation::Operation;
+pub use retry::{Repetition, Retry, RetryPolicy};
 
 use crate::{
     conn::{Disconnect, Transmit},
