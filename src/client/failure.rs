@@ -49,6 +49,9 @@ pub enum SubmitError {
     /// The operation does nothing without a watcher.
     #[error("no watcher was given")]
     WatcherNeeded,
+    /// The watch's mode does not exist, or its path is no text.
+    #[error("no such watch can be set")]
+    InvalidWatch,
     /// The operation cannot set a watch.
     #[error("{0} sets no watch")]
     NotWatchable(Op),
@@ -69,6 +72,7 @@ impl SubmitError {
             Self::TooLong { .. }
             | Self::NotARequest(_)
             | Self::WatcherNeeded
+            | Self::InvalidWatch
             | Self::NotWatchable(_) => ErrorCode::BAD_ARGUMENTS,
         }
     }
