@@ -79,11 +79,6 @@ impl Callbacks {
         has_room
     }
 
-    /// How many more there is room for.
-    pub(super) const fn max(&self) -> usize {
-        self.max
-    }
-
     /// Runs it behind what is there; here and now if the thread has ended.
     pub(super) fn run(&self, callback: Callback) {
         let mut state = self.lock();
@@ -182,7 +177,7 @@ impl Drop for Lifted<'_> {
 }
 
 /// Runs a callback. What it throws ends here.
-fn guarded(callback: Callback) {
+pub(super) fn guarded(callback: Callback) {
     if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(callback)) {
         let message = panic
             .downcast_ref::<&str>()

@@ -107,7 +107,7 @@ impl Commands {
     pub(super) fn push(&self, command: Command) -> Result<(), (Command, SubmitError)> {
         let mut state = self.lock();
         loop {
-            if let Some(error) = state.closed.or(state.ending.map(|_| SubmitError::Closing)) {
+            if let Some(error) = state.refusal() {
                 return Err((command, error));
             }
             if state.queue.len() < COMMANDS_MAX {
@@ -164,6 +164,29 @@ impl Commands {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in it is half done when something panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Why nothing more is taken.
+    const fn refusal(&self) -> Option<SubmitError> {
+        match (self.closed, self.ending) {
+            (Some(error), _) => Some(error),
+            (None, Some(_)) => Some(SubmitError::Closing),
+            (None, None) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never what it holds: data, credentials.
+        match &self.work {
+            Work::Request { op, .. } => write!(f, "Command({op})"),
+            Work::RemoveWatches { .. } => f.write_str("Command(remove watches)"),
+            Work::AddAuth { .. } => f.write_str("Command(add auth)"),
+            Work::UpdateHosts(_) => f.write_str("Command(update hosts)"),
+        }
     }
 }
 

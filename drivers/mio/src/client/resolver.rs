@@ -90,7 +90,7 @@ impl Resolver {
         }
         let mut state = self.shared.lock();
         if state.questions.len() >= QUESTIONS_MAX {
-            state.questions.remove(0);
+            drop(state.questions.remove(0));
         }
         state.questions.push(wanted);
         drop(state);

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, io, net::SocketAddr};
 
 use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
-use zookeeper_core::{ConnId, Disconnect, Instant, client::Purpose};
+use zookeeper_core::{ConnId, Disconnect, Instant};
 
 use crate::connection::{Connection, disconnect};
 
@@ -11,7 +11,6 @@ use crate::connection::{Connection, disconnect};
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) conn: ConnId,
-    pub(super) purpose: Purpose,
     /// When the session gives it up.
     deadline: Instant,
     /// Not tried yet, in the resolver's order.
@@ -51,8 +50,8 @@ pub(super) enum Progress {
 }
 
 impl Attempt {
-    pub(super) const fn new(conn: ConnId, purpose: Purpose, deadline: Instant) -> Self {
-        Self { conn, purpose, deadline, addresses: VecDeque::new(), stage: Stage::Resolving }
+    pub(super) const fn new(conn: ConnId, deadline: Instant) -> Self {
+        Self { conn, deadline, addresses: VecDeque::new(), stage: Stage::Resolving }
     }
 
     /// The name has these addresses. Whether they were waited for.

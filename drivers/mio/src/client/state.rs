@@ -7,7 +7,7 @@ use std::{
 
 use zookeeper_core::{
     SessionId,
-    client::{CloseReason, Credentials, KeeperState, Session, State},
+    client::{CloseReason, Credentials, KeeperState, Session},
 };
 
 /// What an application has to know of its session.
@@ -89,10 +89,7 @@ impl Status {
         snapshot.session = session.session_id();
         snapshot.credentials = session.credentials();
         snapshot.negotiated_timeout = session.negotiated_timeout();
-        snapshot.peer = match session.state() {
-            State::Connected { .. } => session.peer(),
-            _ => None,
-        };
+        snapshot.peer = session.peer().filter(|_| state.is_connected());
         drop(snapshot);
         self.changed.notify_all();
     }

@@ -79,8 +79,8 @@ pub struct Resolve {
 /// ```
 ///
 /// Nothing is lost by leaving the inner loop out: [`Steppable::timeout`] is zero while there is
-/// more to do. Whoever does not poll events for a while stops reading from the server; everything
-/// else goes on.
+/// more to do. Poll all events in each turn: deadlines, and pings among them, wait for what came
+/// before them. Whoever cannot keep up stops [reading](Steppable::set_reading) instead.
 ///
 /// Dropping it closes the sockets and nothing else: the session lives on at the server until it
 /// times out there. See [`Steppable::close`].
@@ -98,6 +98,7 @@ pub struct Steppable {
     buffer: Box<[u8]>,
     /// Whether events or actions may wait.
     is_pending: bool,
+    is_reading: bool,
 }
 
 impl Steppable {
@@ -133,6 +134,7 @@ impl Steppable {
             unresolved: VecDeque::new(),
             buffer: vec![0; BUFFER_LENGTH].into(),
             is_pending: true,
+            is_reading: true,
         }
     }
 
@@ -194,6 +196,13 @@ impl Steppable {
                 _ => debug_assert!(false, "an action that this driver does not know"),
             }
         }
+    }
+
+    /// Whether [`Steppable::receive`] reads; at first it does. A server that is not read is not
+    /// heard either: after two thirds of the session time-out its connection is given up. To read
+    /// once whenever [`Session::poll_timeout`] is due keeps it.
+    pub const fn set_reading(&mut self, is_reading: bool) {
+        self.is_reading = is_reading;
     }
 
     /// A name for somebody who wants to be told of changes.
@@ -291,6 +300,12 @@ impl Steppable {
         self.is_pending
     }
 
+    /// Whether something is due by the session's clock.
+    pub(super) fn is_due(&self) -> bool {
+        let now = self.clock.now();
+        self.session.poll_timeout().is_some_and(|at| at <= now)
+    }
+
     /// The session, to look at.
     #[must_use]
     pub const fn session(&self) -> &Session {
@@ -308,7 +323,8 @@ impl Steppable {
     fn has_ready(&self) -> bool {
         self.attempts.iter().flatten().any(|attempt| match &attempt.stage {
             Stage::Open(connection) => {
-                let can_read = connection.is_readable
+                let can_read = self.is_reading
+                    && connection.is_readable
                     && !connection.has_ended
                     && (self.session.wants_read(attempt.conn) || is_lost(connection));
                 can_read || connection.output == Output::Pending
@@ -318,11 +334,11 @@ impl Steppable {
     }
 
     fn connect(&mut self, conn: ConnId, host: HostPort, purpose: Purpose, deadline: Instant) {
-        let attempt = Attempt::new(conn, purpose, deadline);
+        let attempt = Attempt::new(conn, deadline);
         let old = self.attempts[index(purpose)].replace(attempt);
         debug_assert!(old.is_none(), "one connection for each purpose");
         let timeout = deadline.saturating_duration_since(self.now);
-        self.unresolved.retain(|resolve| Some(resolve.conn) != old.as_ref().map(|old| old.conn));
+        self.unresolved.retain(|other| other.conn != conn);
         self.unresolved.push_back(Resolve { conn, host, timeout });
     }
 
@@ -350,7 +366,7 @@ impl Steppable {
             return;
         };
         let conn = *conn;
-        if !connection.is_readable || connection.has_ended {
+        if !self.is_reading || !connection.is_readable || connection.has_ended {
             return;
         }
         let input = if self.session.wants_read(conn) {
@@ -374,8 +390,7 @@ impl Steppable {
     }
 
     fn end(&mut self, conn: ConnId, cause: Disconnect) {
-        if let Some(Attempt { stage: Stage::Open(connection), .. }) =
-            find(&mut self.attempts, conn)
+        if let Some(Attempt { stage: Stage::Open(connection), .. }) = find(&mut self.attempts, conn)
         {
             connection.has_ended = true;
         }
