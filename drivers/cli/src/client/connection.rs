@@ -11,11 +11,11 @@ use zookeeper_core::{
         Error, WatchEventKind,
         operation::{Created, TransactionResult},
     },
-    wire::{Acl, AddWatchMode, CreateMode, ErrorCode, Stat, WatcherType},
+    wire::{Acl, AddWatchMode, CreateMode, ErrorCode, Id, Stat, WatcherType},
 };
 
 /// A session, by blocking calls. Paths are the client's: below the chroot.
-pub(crate) trait Connection: Sync {
+pub(crate) trait Connection {
     /// Whether a server is reached now.
     fn is_connected(&self) -> bool;
     /// Creates a znode.
@@ -27,7 +27,7 @@ pub(crate) trait Connection: Sync {
     /// The data.
     fn data(&self, path: &str, watch: bool) -> Answer<(Bytes, Stat)>;
     /// Replaces the data.
-    fn set_data(&self, path: &str, data: &[u8], version: Option<i32>) -> Answer<Stat>;
+    fn set_data(&self, path: &str, data: &Bytes, version: Option<i32>) -> Answer<Stat>;
     /// The ACL.
     fn acl(&self, path: &str) -> Answer<(Vec<Acl>, Stat)>;
     /// Replaces the ACL.
@@ -37,15 +37,15 @@ pub(crate) trait Connection: Sync {
     /// The names of the children of several znodes, each by itself, in one request.
     fn children_of(&self, paths: &[&str]) -> Answer<Vec<Result<Vec<String>, ErrorCode>>>;
     /// How many znodes are below one.
-    fn count(&self, path: &str) -> Answer<i32>;
+    fn count(&self, path: &str) -> Answer<u32>;
     /// Waits until the server has caught up.
     fn sync(&self, path: &str) -> Answer<()>;
     /// The session's own ephemeral znodes.
     fn ephemerals(&self, prefix: &str) -> Answer<Vec<String>>;
     /// The ensemble's configuration.
     fn config(&self, watch: bool) -> Answer<(Bytes, Stat)>;
-    /// The session's identities: scheme and user.
-    fn identities(&self) -> Answer<Vec<(String, String)>>;
+    /// The session's identities.
+    fn identities(&self) -> Answer<Vec<Id>>;
     /// Takes on an identity.
     fn add_auth(&self, scheme: &str, credentials: &[u8]) -> Answer<()>;
     /// All of these changes, or none.
@@ -67,8 +67,8 @@ pub(crate) struct NewNode {
     pub(crate) mode: CreateMode,
     pub(crate) acl: Vec<Acl>,
     pub(crate) ttl: Option<Duration>,
-    /// Whether missing parents are created too; never in a multi.
-    pub(crate) parents: bool,
+    /// Whether the answer is to hold the stat, which servers from before 3.5 do not know.
+    pub(crate) with_stat: bool,
 }
 
 /// One part of a multi.
@@ -99,10 +99,12 @@ pub(crate) enum Notice {
     Event { kind: WatchEventKind, path: String, zxid: Zxid },
     /// The session's state changed.
     State(Reach),
-    /// A watch that lasts is set again after a reconnect. It may have missed changes.
-    Restored { path: String },
-    /// A watch is gone without having fired.
-    WatchLost { path: String },
+    /// After a reconnect watches are set again. Those that last may have missed changes.
+    Restored,
+    /// Watches are gone without having fired.
+    WatchesLost,
+    /// So many more notices could not be shown.
+    Missed(u64),
 }
 
 /// How far the servers are.

@@ -49,8 +49,10 @@ pub(crate) enum CommandError {
     Unreachable {
         /// The connect string.
         servers: String,
-        /// Why the last attempt failed.
+        /// Why.
         reason: String,
+        /// `CONNECTION_LOSS`, unless a server was reached that refused.
+        code: ErrorCode,
     },
     /// The session ended under the command.
     #[error("the session is over")]
@@ -85,9 +87,10 @@ impl CommandError {
             Self::Usage(_) | Self::Operation { error: Error::Argument(_), .. } => 2,
             Self::Operation { error, .. } if is_loss(error) => 3,
             Self::Partly { error, .. } => error.exit_code(),
-            Self::Unreachable { .. } | Self::SessionLost => 3,
+            Self::Unreachable { code: ErrorCode::CONNECTION_LOSS, .. } | Self::SessionLost => 3,
             Self::Operation { .. }
             | Self::Multi { .. }
+            | Self::Unreachable { .. }
             | Self::Interrupted
             | Self::System { .. } => 1,
         }
@@ -97,9 +100,8 @@ impl CommandError {
     pub(crate) fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Operation { error, .. } => Some(error.code()),
-            Self::Multi { code, .. } => Some(*code),
+            Self::Multi { code, .. } | Self::Unreachable { code, .. } => Some(*code),
             Self::Partly { error, .. } => error.code(),
-            Self::Unreachable { .. } => Some(ErrorCode::CONNECTION_LOSS),
             Self::SessionLost => Some(ErrorCode::SESSION_EXPIRED),
             Self::Usage(_) | Self::Interrupted | Self::System { .. } => None,
         }

@@ -11,7 +11,7 @@ use zookeeper_core::{
         MultiError, RequestError,
         operation::{Created, TransactionResult},
     },
-    wire::{Acl, AddWatchMode, ErrorCode, Stat, WatcherType},
+    wire::{Acl, AddWatchMode, ErrorCode, Id, Stat, WatcherType},
 };
 
 use super::{
@@ -150,20 +150,30 @@ impl Connection for Fake {
         Ok(vec![TransactionResult::Deleted; changes.len()])
     }
 
+    fn create(&self, node: &NewNode) -> Answer<Created> {
+        let mut state = self.request()?;
+        let parent = node.path.rsplit_once('/').map_or("/", |(parent, _)| parent);
+        if !parent.is_empty() && !state.tree.contains(parent) {
+            return Err(answered(ErrorCode::NO_NODE));
+        }
+        if !state.tree.insert(node.path.clone()) {
+            return Err(answered(ErrorCode::NODE_EXISTS));
+        }
+        Ok(Created { path: node.path.clone(), stat: None })
+    }
+
+    fn exists(&self, path: &str, _watch: bool) -> Answer<Option<Stat>> {
+        Ok(self.request()?.tree.contains(path).then(Stat::default))
+    }
+
     fn add_watch(&self, _path: &str, _mode: AddWatchMode) -> Answer<()> {
         self.request().map(drop)
     }
 
-    fn create(&self, _node: &NewNode) -> Answer<Created> {
-        unimplemented()
-    }
-    fn exists(&self, _path: &str, _watch: bool) -> Answer<Option<Stat>> {
-        unimplemented()
-    }
     fn data(&self, _path: &str, _watch: bool) -> Answer<(Bytes, Stat)> {
         unimplemented()
     }
-    fn set_data(&self, _path: &str, _data: &[u8], _version: Option<i32>) -> Answer<Stat> {
+    fn set_data(&self, _path: &str, _data: &Bytes, _version: Option<i32>) -> Answer<Stat> {
         unimplemented()
     }
     fn acl(&self, _path: &str) -> Answer<(Vec<Acl>, Stat)> {
@@ -172,7 +182,7 @@ impl Connection for Fake {
     fn set_acl(&self, _path: &str, _acl: &[Acl], _version: Option<i32>) -> Answer<Stat> {
         unimplemented()
     }
-    fn count(&self, _path: &str) -> Answer<i32> {
+    fn count(&self, _path: &str) -> Answer<u32> {
         unimplemented()
     }
     fn sync(&self, _path: &str) -> Answer<()> {
@@ -184,7 +194,7 @@ impl Connection for Fake {
     fn config(&self, _watch: bool) -> Answer<(Bytes, Stat)> {
         unimplemented()
     }
-    fn identities(&self) -> Answer<Vec<(String, String)>> {
+    fn identities(&self) -> Answer<Vec<Id>> {
         unimplemented()
     }
     fn add_auth(&self, _scheme: &str, _credentials: &[u8]) -> Answer<()> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use zookeeper_core::{
     Zxid,
     client::operation::TransactionResult,
-    wire::{Acl, Stat},
+    wire::{Acl, Id, Stat},
 };
 
 use super::{connection::Notice, outcome::Outcome, value::permission_letters};
@@ -52,7 +52,7 @@ pub(crate) fn outcome(outcome: &Outcome) -> Option<Value> {
         }
         Outcome::Count { path, count } => json!({ "path": path, "count": count }),
         Outcome::Identities(identities) => {
-            let identity = |(scheme, user): &_| json!({ "scheme": scheme, "user": user });
+            let identity = |id: &Id| json!({ "scheme": id.scheme, "user": id.id });
             let identities: Vec<Value> = identities.iter().map(identity).collect();
             json!({ "identities": identities })
         }
@@ -74,9 +74,10 @@ pub(crate) fn notice(notice: &Notice) -> Value {
             json!({ "type": format!("{kind:?}"), "path": path, "zxid": zxid_value(*zxid) })
         }
         Notice::State(reach) => json!({ "type": "None", "state": reach.name() }),
-        // Upstream tells nobody of these two.
-        Notice::Restored { path } => json!({ "type": "WatchRestored", "path": path }),
-        Notice::WatchLost { path } => json!({ "type": "WatchLost", "path": path }),
+        // Upstream tells nobody of these.
+        Notice::Restored => json!({ "type": "WatchesRestored" }),
+        Notice::WatchesLost => json!({ "type": "WatchesLost" }),
+        Notice::Missed(count) => json!({ "type": "Missed", "count": count }),
     }
 }
 

@@ -4,6 +4,7 @@ mod code_name;
 mod command;
 mod connection;
 mod failure;
+#[cfg(test)]
 mod fake;
 mod interrupt;
 mod json;

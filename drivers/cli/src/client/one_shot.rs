@@ -13,7 +13,7 @@ use super::{
     connection::Connection,
     failure::CommandError,
     interrupt::Interrupt,
-    live::Live,
+    live::{Life, Live},
     options::ClientOptions,
     output::{self, Form},
     watching::{News, Watching, queue},
@@ -49,7 +49,7 @@ fn run_in_session(
     let (sender, news) = queue();
     let interrupt = Interrupt::default();
     let notices = sender.clone();
-    let session = Live::connect(options, move |notice| {
+    let session = Live::connect(options, Life::OneCommand, move |notice| {
         // Only at the end is there nobody who reads.
         let _ = notices.send(News::Notice(notice));
     })?;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use zookeeper_core::{
     client::operation::{Created, TransactionResult},
-    wire::{Acl, Stat},
+    wire::{Acl, Id, Stat},
 };
 
 /// The outcome of one command.
@@ -34,9 +34,9 @@ pub(crate) enum Outcome {
     /// Znodes got an ACL; some had gone before they were reached.
     AclSet { path: String, changed: u64, gone: u64 },
     /// A number of znodes.
-    Count { path: String, count: i32 },
-    /// Identities: scheme and user.
-    Identities(Vec<(String, String)>),
+    Count { path: String, count: u32 },
+    /// Identities.
+    Identities(Vec<Id>),
     /// What each operation of a multi did: its name, its path, and what came of it.
     Multi(Vec<(&'static str, String, TransactionResult)>),
     /// Something is on or off.

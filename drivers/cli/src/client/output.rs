@@ -63,18 +63,24 @@ pub(crate) fn print(outcome: &Outcome, form: Form) -> Result<(), CommandError> {
 /// Prints a notice: JSON and events on standard output, other text on standard error, so that
 /// whoever reads lines gets events alone.
 pub(crate) fn print_notice(notice: &Notice, form: Form) -> io::Result<()> {
-    if form.json {
+    if form.json || matches!(notice, Notice::Event { .. }) {
         let mut out = io::stdout().lock();
-        return out.write_all(&line(&json::notice(notice))).and_then(|()| out.flush());
-    }
-    if let Notice::Event { .. } = notice {
-        let mut out = io::stdout().lock();
-        return writeln!(out, "{}", render::notice(notice, &form)).and_then(|()| out.flush());
+        return out.write_all(notice_line(notice, form).as_bytes()).and_then(|()| out.flush());
     }
     let text = render::notice(notice, &Form::of_stderr(false));
     // Nobody may be listening there.
     let _ = writeln!(io::stderr(), "{text}");
     Ok(())
+}
+
+/// A notice as a line.
+pub(crate) fn notice_line(notice: &Notice, form: Form) -> String {
+    let mut text = match form.json {
+        true => json::notice(notice).to_string(),
+        false => render::notice(notice, &form),
+    };
+    text.push('\n');
+    text
 }
 
 /// Says on standard error why a command failed.

@@ -54,7 +54,7 @@ pub(crate) fn outcome(outcome: &Outcome, form: &Form) -> Vec<u8> {
             format!("{name} is {}\n", if *is_on { "on" } else { "off" })
         }
         Outcome::Identities(identities) => {
-            lines(identities.iter().map(|(scheme, user)| format!("{scheme}:{user}")), form)
+            lines(identities.iter().map(|id| format!("{}:{}", id.scheme, id.id)), form)
         }
         Outcome::Multi(results) => lines(
             results.iter().map(|(name, path, changed)| changed_line(name, path, changed)),
@@ -79,12 +79,12 @@ pub(crate) fn notice(notice: &Notice, form: &Form) -> String {
             };
             form.paint(STATE, &format!("{}: {meaning}", reach.name()))
         }
-        Notice::Restored { path } => {
-            let path = plain(path, form);
-            form.paint(STATE, &format!("watching {path} again; changes may have been missed"))
+        Notice::Restored => {
+            form.paint(STATE, "watches are set again; those that last may have missed changes")
         }
-        Notice::WatchLost { path } => {
-            form.paint(STATE, &format!("not watching {} any more", plain(path, form)))
+        Notice::WatchesLost => form.paint(STATE, "watches are gone without having fired"),
+        Notice::Missed(count) => {
+            form.paint(STATE, &format!("{count} more came too fast to be shown"))
         }
     }
 }

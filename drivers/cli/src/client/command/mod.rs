@@ -33,10 +33,9 @@ use super::{
 /// Everything that can be asked of a server.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum ClientCommand {
-    /// What needs a session.
     #[command(flatten)]
     Session(SessionCommand),
-    /// What needs none.
+    // It needs no session.
     #[command(name = "4lw")]
     Word(Word),
 }

@@ -18,18 +18,9 @@ use crate::client::{
 
 /// Do several operations at once, or none of them.
 ///
-/// Each is a line, of standard input if no other is given, as in:
-///
-/// ```text
-/// create -e /app/lock 'held by me'
-/// set -v 3 /app/state ready
-/// delete /app/old
-/// check -v 7 /app/config    # it must have this version
-/// ```
-///
-/// Words are quoted as in a POSIX shell; what follows a # is a comment.
+/// Each is a line, of standard input if no other is given.
 #[derive(Args, Clone, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = LANGUAGE)]
 pub(crate) struct MultiCommand {
     /// The operations, each one argument.
     #[arg(value_name = "OPERATION", conflicts_with = "file")]
@@ -39,6 +30,22 @@ pub(crate) struct MultiCommand {
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
+
+const LANGUAGE: &str = "\
+Operations:
+  create [-e] [-s] [-c] [-t TTL] PATH [DATA] [ACL]
+  set [-v VERSION] PATH DATA
+  delete [-v VERSION] PATH
+  check [-v VERSION] PATH        it is there, and has this version
+
+Words are quoted as in a POSIX shell; what follows a # is a comment.
+
+Example:
+  zk multi <<'END'
+  check -v 7 /app/config
+  set /app/state 'almost ready'
+  delete /app/old
+  END";
 
 /// One line.
 #[derive(Debug, Parser)]
@@ -175,7 +182,7 @@ mod tests {
             mode: CreateMode::Ephemeral,
             acl: open_acl(),
             ttl: None,
-            parents: false,
+            with_stat: false,
         };
         let set = Change::Set { path: "/app/state".into(), data: "ready".into(), version: Some(3) };
         let delete = Change::Delete { path: "/app/old".into(), version: None };

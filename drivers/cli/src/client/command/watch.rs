@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn events_are_counted_and_nothing_else() {
         let suspended = News::Notice(Notice::State(Reach::Suspended));
-        let restored = News::Notice(Notice::Restored { path: "/a".into() });
+        let restored = News::Notice(Notice::Restored);
         let (result, shown) = run(vec![event(1), suspended, restored, event(2), event(3)], Some(2));
         assert_eq!(result.expect("enough came"), Outcome::Shown);
         assert_eq!(shown, 4);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use zookeeper_core::client::HostPort;
+use zookeeper_core::{client::HostPort, wire::ErrorCode};
 
 use crate::client::{failure::CommandError, outcome::Outcome};
 
@@ -58,7 +58,11 @@ impl Word {
                 Err(error) => last = error,
             }
         }
-        Err(CommandError::Unreachable { servers: servers.into(), reason: last.to_string() })
+        Err(CommandError::Unreachable {
+            servers: servers.into(),
+            reason: last.to_string(),
+            code: ErrorCode::CONNECTION_LOSS,
+        })
     }
 }
 

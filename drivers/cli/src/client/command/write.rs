@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use zookeeper_core::{validate_path, wire::CreateMode};
+use zookeeper_core::{
+    validate_path,
+    wire::{CreateMode, ErrorCode},
+};
 
 use super::Context;
 use crate::client::{
-    connection::NewNode,
+    connection::{Connection, NewNode},
     failure::{About as _, CommandError},
     outcome::Outcome,
     value::{AclArgument, DataArguments, ZnodePath, duration, open_acl},
@@ -23,7 +26,7 @@ pub(crate) struct Create {
     #[command(flatten)]
     node: CreateArguments,
 
-    /// Create missing parents too, as persistent znodes without data.
+    /// Create missing parents too: persistent, empty, and for everybody to use.
     #[arg(short, long)]
     parents: bool,
 
@@ -76,8 +79,15 @@ impl Create {
             return Err(CommandError::Usage("the shell keeps its session anyway".into()));
         }
         let mut node = self.node.node(!context.is_shell())?;
-        node.parents = self.parents;
-        let created = context.connection.create(&node).about(&node.path)?;
+        node.with_stat = self.stat;
+        let created = match context.connection.create(&node) {
+            Err(error) if error.code() == ErrorCode::NO_NODE && self.parents => {
+                create_parents(context.connection, &node.path)?;
+                context.connection.create(&node)
+            }
+            created => created,
+        };
+        let created = created.about(&node.path)?;
         Ok(Outcome::Created { created, stat_wanted: self.stat })
     }
 
@@ -85,6 +95,34 @@ impl Create {
     pub(super) fn holds(&self) -> bool {
         self.hold
     }
+}
+
+/// Creates what is missing above a znode. What there is already is not touched, since there may be
+/// no permission to create anything beside it.
+fn create_parents(connection: &dyn Connection, path: &str) -> Result<(), CommandError> {
+    let slashes: Vec<usize> = path.match_indices('/').map(|(index, _)| index).collect();
+    let parents: Vec<&str> =
+        slashes.into_iter().map(|slash| &path[..slash]).filter(|path| !path.is_empty()).collect();
+    let mut missing = parents.len();
+    while missing > 0 && connection.exists(parents[missing - 1], false).about(path)?.is_none() {
+        missing -= 1;
+    }
+    for &parent in &parents[missing..] {
+        let node = NewNode {
+            path: parent.into(),
+            data: Bytes::new(),
+            mode: CreateMode::Persistent,
+            acl: open_acl(),
+            ttl: None,
+            with_stat: false,
+        };
+        match connection.create(&node) {
+            // Somebody else needs it too.
+            Err(error) if error.code() == ErrorCode::NODE_EXISTS => {}
+            created => drop(created.about(parent)?),
+        }
+    }
+    Ok(())
 }
 
 impl CreateArguments {
@@ -95,7 +133,7 @@ impl CreateArguments {
         let path = self.path(mode)?;
         let acl = self.acl.clone().or_else(|| self.acl_option.clone());
         let acl = acl.map_or_else(open_acl, |AclArgument(acl)| acl);
-        Ok(NewNode { path, data, mode, acl, ttl: self.ttl, parents: false })
+        Ok(NewNode { path, data, mode, acl, ttl: self.ttl, with_stat: false })
     }
 
     fn mode(&self) -> CreateMode {
@@ -217,5 +255,38 @@ fn ttl(text: &str) -> Result<Duration, String> {
         ttl if ttl < Duration::from_millis(1) => Err("it is less than a millisecond".into()),
         ttl if ttl > MAX => Err("it is longer than 2^40-1 milliseconds".into()),
         ttl => Ok(ttl),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::fake::Fake;
+
+    #[test]
+    fn missing_parents_are_created_and_others_left_alone() {
+        let fake = Fake::new(&["/a"]);
+        create_parents(&fake, "/a/b/c/d").expect("room");
+        assert_eq!(fake.paths(), ["/", "/a", "/a/b", "/a/b/c"]);
+        create_parents(&fake, "/x").expect("nothing to do");
+        create_parents(&fake, "/a/b/c/s-").expect("nothing to do");
+        assert_eq!(fake.paths().len(), 4);
+    }
+
+    #[test]
+    fn a_parent_that_comes_meanwhile_is_as_good() {
+        let fake = Fake::new(&["/a"]);
+        // It looks for /a/b and finds /a.
+        fake.on_request(2, |tree| {
+            tree.insert("/a/b".into());
+        });
+        create_parents(&fake, "/a/b/c").expect("it is there");
+        assert_eq!(fake.paths(), ["/", "/a", "/a/b"]);
+    }
+
+    #[test]
+    fn a_time_to_live_has_bounds() {
+        assert!(ttl("1").is_ok() && ttl("12h").is_ok());
+        assert!(ttl("0").is_err() && ttl("1099511627776").is_err());
     }
 }

@@ -45,7 +45,7 @@ fn commands(definition: &Command, word: &str) -> Vec<Pair> {
         .filter(|name| name.starts_with(word))
         .collect();
     names.sort_unstable();
-    names.into_iter().map(|name| finished(name)).collect()
+    names.into_iter().map(finished).collect()
 }
 
 fn options(command: &Command, word: &str) -> Vec<Pair> {

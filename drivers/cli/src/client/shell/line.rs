@@ -14,7 +14,7 @@ use crate::client::{
 
 /// A line.
 #[derive(Debug, Parser)]
-#[command(multicall = true, max_term_width = 100, subcommand_help_heading = "Commands")]
+#[command(name = "", no_binary_name = true, max_term_width = 100)]
 #[command(help_template = "{subcommands}\n\n`help COMMAND` says more.\n")]
 pub(super) struct Line {
     #[command(subcommand)]
@@ -110,10 +110,17 @@ fn show_help(error: &clap::Error, form: Form) -> Result<(), CommandError> {
     std::io::stdout().lock().write_all(text.as_bytes()).map_err(CommandError::output)
 }
 
-/// Without the first word, which whoever shows it puts there again.
+/// Without the first word, which whoever shows it puts there again, and without advice for those
+/// who are not in a shell.
 fn message(error: &clap::Error) -> String {
     let text = error.render().to_string();
-    text.trim_start_matches("error: ").trim_end().to_owned()
+    let text = text.trim_start_matches("error: ");
+    let text = text.split("\n\nFor more information").next().unwrap_or(text).trim_end();
+    if error.kind() == ErrorKind::InvalidSubcommand {
+        let first = text.lines().next().unwrap_or(text);
+        return format!("{first}; `help` lists the commands");
+    }
+    text.to_owned()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod line;
 mod news;
 
 use std::{
-    io::{self, BufRead as _, IsTerminal as _, Write as _},
+    io::{self, BufRead as _, IsTerminal as _},
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -26,7 +26,7 @@ use super::{
     connection::Connection,
     failure::CommandError,
     interrupt::Interrupt,
-    live::Live,
+    live::{Life, Live},
     options::ClientOptions,
     outcome::Outcome,
     output::{self, Form},
@@ -67,8 +67,9 @@ pub(crate) fn run(options: &ClientOptions, arguments: &ShellArguments) -> ExitCo
 fn talk(options: &ClientOptions, arguments: &ShellArguments) -> Result<u8, CommandError> {
     let form = Form { line_end: true, ..Form::of_stdout(options.json) };
     let mut editor = LineEditor::new(form, arguments.history.as_deref())?;
-    let news = NewsPrinter::start(editor.printer()?, form)?;
-    let session = Arc::new(Live::connect(options, news.listener())?);
+    let mut print = editor.printer()?;
+    let news = NewsPrinter::start(move |notice| print(output::notice_line(notice, form)))?;
+    let session = Arc::new(Live::connect(options, Life::Shell, news.listener())?);
     editor.complete_from(Arc::clone(&session) as Arc<dyn Connection + Send>);
     let interrupt = catch()?;
     let shell = Shell { options, form, news: &news, session: &*session, interrupt: &interrupt };
@@ -86,6 +87,8 @@ fn talk(options: &ClientOptions, arguments: &ShellArguments) -> Result<u8, Comma
         }
     }
     session.close();
+    // The last owner waits until everything has been told.
+    drop((editor, session));
     news.finish();
     Ok(0)
 }
@@ -93,12 +96,8 @@ fn talk(options: &ClientOptions, arguments: &ShellArguments) -> Result<u8, Comma
 /// With a script.
 fn follow(options: &ClientOptions) -> Result<u8, CommandError> {
     let form = Form { line_end: true, ..Form::of_stdout(options.json) };
-    let print = |text: String| {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush())
-    };
-    let news = NewsPrinter::start(print, form)?;
-    let session = Live::connect(options, news.listener())?;
+    let news = NewsPrinter::start(move |notice| output::print_notice(notice, form))?;
+    let session = Live::connect(options, Life::Shell, news.listener())?;
     let interrupt = Interrupt::default();
     let shell = Shell { options, form, news: &news, session: &session, interrupt: &interrupt };
     let mut status = 0;
@@ -117,6 +116,8 @@ fn follow(options: &ClientOptions) -> Result<u8, CommandError> {
         }
     }
     session.close();
+    // That waits until everything has been told.
+    drop(session);
     news.finish();
     Ok(status)
 }

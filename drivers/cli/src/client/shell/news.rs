@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use crate::client::{connection::Notice, failure::CommandError, json, output::Form, render};
+use crate::client::{connection::Notice, failure::CommandError};
 
 /// How many notices may wait for the prompt. What comes behind that is counted, and dropped.
 const WAITING_MAX: usize = 10_000;
@@ -35,17 +35,16 @@ struct Shared {
 }
 
 impl NewsPrinter {
-    /// Starts the thread. `print` gets whole lines.
+    /// Starts the thread, which ends when `print` fails.
     pub(super) fn start(
-        mut print: impl FnMut(String) -> io::Result<()> + Send + 'static,
-        form: Form,
+        mut print: impl FnMut(&Notice) -> io::Result<()> + Send + 'static,
     ) -> Result<Self, CommandError> {
         let (sender, receiver) = sync_channel(WAITING_MAX);
         let shared = Arc::new(Shared::default());
         let its = Arc::clone(&shared);
         let (alive, ended) = sync_channel(0);
         let work = move || {
-            work(&receiver, &its, form, &mut print);
+            work(&receiver, &its, &mut print);
             drop(alive);
         };
         let system = |source| CommandError::System { what: "a thread".into(), source };
@@ -54,7 +53,7 @@ impl NewsPrinter {
     }
 
     /// What the session is to tell.
-    pub(super) fn listener(&self) -> impl Fn(Notice) + Send + Sync + 'static {
+    pub(super) fn listener(&self) -> impl Fn(Notice) + Clone + Send + 'static {
         let sender = self.sender.clone();
         let shared = Arc::clone(&self.shared);
         move |notice| {
@@ -92,21 +91,14 @@ impl NewsPrinter {
 fn work(
     receiver: &Receiver<Option<Notice>>,
     shared: &Shared,
-    form: Form,
-    print: &mut impl FnMut(String) -> io::Result<()>,
+    print: &mut impl FnMut(&Notice) -> io::Result<()>,
 ) {
     while let Ok(Some(notice)) = receiver.recv() {
-        let mut text = if form.json {
-            json::notice(&notice).to_string()
-        } else {
-            render::notice(&notice, &form)
-        };
-        text.push('\n');
-        let dropped = shared.dropped.swap(0, Ordering::Relaxed);
-        if dropped > 0 && !form.json {
-            text.push_str(&format!("{dropped} more came too fast to be shown\n"));
+        let missed = shared.dropped.swap(0, Ordering::Relaxed);
+        if missed > 0 && print(&Notice::Missed(missed)).is_err() {
+            return;
         }
-        if print(text).is_err() {
+        if print(&notice).is_err() {
             return;
         }
     }
@@ -121,21 +113,19 @@ mod tests {
     use super::*;
     use crate::client::connection::Reach;
 
-    const FORM: Form = Form { json: false, terminal: true, line_end: true, colour: false };
-
     fn event(path: &str) -> Notice {
         Notice::Event { kind: WatchEventKind::NodeCreated, path: path.into(), zxid: Zxid(1) }
     }
 
     #[test]
     fn notices_are_printed_in_order_unless_they_are_hidden() {
-        let printed = Arc::new(Mutex::new(String::new()));
+        let printed = Arc::new(Mutex::new(Vec::new()));
         let its = Arc::clone(&printed);
-        let print = move |text: String| {
-            its.lock().expect("no panic").push_str(&text);
+        let print = move |notice: &Notice| {
+            its.lock().expect("no panic").push(notice.clone());
             Ok(())
         };
-        let news = NewsPrinter::start(print, FORM).expect("a thread");
+        let news = NewsPrinter::start(print).expect("a thread");
         let tell = news.listener();
         tell(event("/a"));
         assert!(news.is_shown());
@@ -146,12 +136,7 @@ mod tests {
         tell(event("/b"));
         drop(tell);
         news.finish();
-        let text = printed.lock().expect("no panic");
-        let lines: Vec<&str> = text.lines().collect();
-        assert!(
-            matches!(lines[..], ["NodeCreated /a", state, "NodeCreated /b"]
-                if state.starts_with("Disconnected")),
-            "{lines:?}"
-        );
+        let expected = [event("/a"), Notice::State(Reach::Suspended), event("/b")];
+        assert_eq!(printed.lock().expect("no panic")[..], expected);
     }
 }
