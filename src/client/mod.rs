@@ -45,6 +45,7 @@ mod sasl;
 mod state;
 mod submit;
 mod timers;
+mod view;
 mod watches;
 
 use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
@@ -69,6 +70,7 @@ use queue::Queue;
 pub use retry::{Repetition, Retry, RetryPolicy};
 use state::Phase;
 use timers::{Timer, Timers};
+pub use view::{ConnectionState, WatchedEvent};
 use watches::WatchTables;
 
 use crate::{
