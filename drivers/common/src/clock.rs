@@ -1,8 +1,11 @@
 //! The clocks of this machine.
 
-use std::time::{Instant as SystemInstant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant as SystemInstant, SystemTime, UNIX_EPOCH};
 
 use zookeeper_core::Instant;
+
+/// Longer than anything waits, and not too long for any system's clock.
+const FAR: Duration = Duration::from_secs(1 << 30);
 
 /// The monotonic clock, counted from the start of the driver.
 #[derive(Debug)]
@@ -17,6 +20,12 @@ impl Clock {
 
     pub(crate) fn now(&self) -> Instant {
         Instant::ZERO + self.start.elapsed()
+    }
+
+    /// What the system calls this time; far in the future if it cannot name it.
+    pub(crate) fn system_time(&self, at: Instant) -> SystemInstant {
+        let since = at.saturating_duration_since(Instant::ZERO);
+        self.start.checked_add(since).unwrap_or_else(|| self.start + FAR)
     }
 }
 

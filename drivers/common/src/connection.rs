@@ -1,25 +1,24 @@
 //! One socket: what it is ready for, and what is registered for it.
 
 use std::{
-    io::{self, IoSlice, Read as _, Write as _},
-    net::SocketAddr,
+    io::{self, IoSlice},
+    net::{SocketAddr, TcpStream},
 };
 
 use bytes::Buf;
-use mio::{Interest, Registry, event::Event, net::TcpStream};
 use zookeeper_core::{ConnId, Disconnect};
 
-use crate::token::Source;
+use crate::poll::{Poll, Readiness, Source, Stream};
 
 /// Pieces of output given to the system at a time.
 const SLICES_MAX: usize = 64;
 
 /// A socket and its readiness, which the system tells only once.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(crate) struct Connection<S> {
     pub(crate) id: ConnId,
     pub(crate) peer: SocketAddr,
-    stream: TcpStream,
+    stream: S,
     /// There may be something to read.
     pub(crate) is_readable: bool,
     /// The end of input has come, so that no further edge will.
@@ -29,8 +28,6 @@ pub(crate) struct Connection {
     /// The server knows that no more input will come.
     pub(crate) has_ended: bool,
     pub(crate) output: Output,
-    /// Whether write interest is registered; written by `set_write_interest` alone.
-    is_armed: bool,
     /// Whether it stands in the queue of those with work.
     pub(crate) is_queued: bool,
     /// The turn in which `written` bytes were written.
@@ -73,15 +70,15 @@ pub(crate) enum Written {
     Failed,
 }
 
-impl Connection {
+impl<S: Stream> Connection<S> {
     /// Registers for input alone.
     pub(crate) fn new(
-        mut stream: TcpStream,
+        stream: TcpStream,
         peer: SocketAddr,
         id: ConnId,
-        poll: &Registry,
+        poll: &mut impl Poll<Stream = S>,
     ) -> io::Result<Self> {
-        poll.register(&mut stream, token(id), Interest::READABLE)?;
+        let stream = poll.register(stream, source(id))?;
         Ok(Self {
             id,
             peer,
@@ -91,7 +88,6 @@ impl Connection {
             is_broken: false,
             has_ended: false,
             output: Output::Open,
-            is_armed: false,
             is_queued: false,
             turn: 0,
             written: 0,
@@ -99,36 +95,46 @@ impl Connection {
     }
 
     /// Takes down what the system says.
-    pub(crate) fn notice(&mut self, event: &Event) {
-        self.is_broken |= event.is_error() || event.is_write_closed();
-        self.is_read_closed |= event.is_read_closed() || self.is_broken;
-        self.is_readable |= event.is_readable() || self.is_read_closed;
-        if (event.is_writable() || self.is_broken) && self.output == Output::Blocked {
+    pub(crate) fn notice(&mut self, readiness: Readiness) {
+        self.is_broken |= readiness.is_broken;
+        self.is_read_closed |= readiness.is_read_closed || self.is_broken;
+        self.is_readable |= readiness.is_readable || self.is_read_closed;
+        if (readiness.is_writable || self.is_broken) && self.output == Output::Blocked {
             self.output = Output::Pending;
         }
     }
 
     /// One read.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Input {
+    pub(crate) fn read(&mut self, buffer: &mut [u8], poll: &mut impl Poll<Stream = S>) -> Input {
         match self.stream.read(buffer) {
             Ok(0) => Input::Ended(Disconnect::End),
             Ok(count) => {
-                // A socket that gave less than asked is empty, and an edge announces what comes
-                // later; unless the end has come already, which no edge announces again.
+                // A socket that gave less than asked is empty, and what comes later is announced;
+                // unless the end has come already, which is not announced again.
                 let is_drained = cfg!(any(target_os = "linux", target_os = "android"))
                     && count < buffer.len()
                     && !self.is_read_closed;
-                self.is_readable = !is_drained;
+                if is_drained {
+                    self.expect_input(poll);
+                }
                 Input::Bytes(count)
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
-                    self.is_readable = false;
+                    self.expect_input(poll);
                     Input::Blocked
                 }
                 io::ErrorKind::Interrupted => Input::Bytes(0),
                 kind => Input::Ended(disconnect(kind)),
             },
+        }
+    }
+
+    /// The socket is empty.
+    fn expect_input(&mut self, poll: &mut impl Poll<Stream = S>) {
+        self.is_readable = false;
+        if let Err(error) = poll.expect_input(&mut self.stream) {
+            self.forsake(&error);
         }
     }
 
@@ -160,19 +166,25 @@ impl Connection {
         self.written
     }
 
-    /// The only place that changes the write interest: armed when the socket is full, disarmed when
-    /// everything is written.
-    pub(crate) fn set_write_interest(&mut self, is_armed: bool, poll: &Registry) {
-        if self.is_armed == is_armed {
-            return;
+    /// The socket is full: room is announced.
+    pub(crate) fn expect_room(&mut self, poll: &mut impl Poll<Stream = S>) {
+        self.output = Output::Blocked;
+        if let Err(error) = poll.expect_room(&mut self.stream, source(self.id)) {
+            self.forsake(&error);
         }
-        self.is_armed = is_armed;
-        let interest =
-            if is_armed { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        if let Err(error) = poll.reregister(&mut self.stream, token(self.id), interest) {
-            tracing::warn!(peer = %self.peer, %error, "cannot wait for a connection");
-            self.fail_output();
+    }
+
+    /// Everything is written: room is announced no more.
+    pub(crate) fn forget_room(&mut self, poll: &mut impl Poll<Stream = S>) {
+        if let Err(error) = poll.forget_room(&mut self.stream, source(self.id)) {
+            self.forsake(&error);
         }
+    }
+
+    /// The system does not announce any more what happens to the socket.
+    fn forsake(&mut self, error: &io::Error) {
+        tracing::warn!(peer = %self.peer, %error, "cannot wait for a connection");
+        self.fail_output();
     }
 
     /// The socket takes nothing any more. What came before its end may still be read.
@@ -183,7 +195,7 @@ impl Connection {
     }
 
     /// The socket without the rest.
-    pub(crate) fn into_stream(self) -> TcpStream {
+    pub(crate) fn into_stream(self) -> S {
         self.stream
     }
 }
@@ -199,6 +211,6 @@ fn disconnect(kind: io::ErrorKind) -> Disconnect {
     }
 }
 
-fn token(id: ConnId) -> mio::Token {
-    Source::Connection(id.slot() as usize).token()
+const fn source(id: ConnId) -> Source {
+    Source::Connection(id.slot() as usize)
 }
