@@ -2,6 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
+use zookeeper_core::wire::{AddWatchMode, CreateMode, WatcherType};
 use zookeeper_smol::{
     Client,
     client::{
@@ -9,7 +10,6 @@ use zookeeper_smol::{
         operation::{Create, GetData, MultiRead, Reconfig, Transaction},
     },
 };
-use zookeeper_core::wire::{AddWatchMode, CreateMode, WatcherType};
 
 fn is_shared<T: Clone + Send + Sync + 'static>() {}
 
@@ -63,7 +63,9 @@ fn every_future_is_send_and_static(client: &Client) {
     goes_anywhere(client.add_auth(path, data));
     goes_anywhere(client.call(GetData::new(path)));
     goes_anywhere(client.call_and_watch(GetData::new(path)));
-    goes_anywhere(client.call_retrying(RetryPolicy::default(), Create::new("/a", "", CreateMode::Persistent)));
+    goes_anywhere(
+        client.call_retrying(RetryPolicy::default(), Create::new("/a", "", CreateMode::Persistent)),
+    );
     goes_anywhere(client.connected());
     goes_anywhere(client.close());
     goes_anywhere(client.detach());

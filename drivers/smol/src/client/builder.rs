@@ -1,11 +1,6 @@
 //! How a client is to be, before it begins.
 
-use std::{
-    future::Future,
-    hash::{BuildHasher as _, RandomState},
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -21,6 +16,7 @@ use super::{
     Client, Driver,
     clock::Clock,
     executor,
+    protected::random,
     shared::{Renewal, Settings, Shared},
 };
 
@@ -83,7 +79,11 @@ impl ClientBuilder {
 
     /// Logs in by SASL DIGEST-MD5 in every connection.
     pub fn sasl(mut self, user: &str, password: &str) -> Self {
-        self.config.sasl = Some(SaslLogin { user: user.into(), password: Secret(password.into()) });
+        self.config.sasl = Some(SaslLogin {
+            user: user.into(),
+            password: Secret(password.into()),
+            client_nonce: None,
+        });
         self
     }
 
@@ -148,7 +148,7 @@ impl ClientBuilder {
     pub fn build_with_driver(self) -> (Client, Driver) {
         let clock = Clock::start();
         let now = clock.now();
-        let mut rng = Rng::new(self.seed.unwrap_or_else(|| RandomState::new().hash_one(0)));
+        let mut rng = Rng::new(self.seed.unwrap_or_else(random));
         let config = Arc::new(self.config);
         let seed = rng.next_u64();
         let session = match self.credentials {

@@ -24,6 +24,7 @@ mod executor;
 mod handle;
 mod link;
 mod operations;
+mod protected;
 mod recursive;
 mod resolve;
 mod retry;

@@ -160,11 +160,12 @@ impl Client {
 }
 
 /// Whether it is this answer of the server's.
-pub(super) fn is(error: &Error, code: ErrorCode) -> bool {
+fn is(error: &Error, code: ErrorCode) -> bool {
     *error == Error::Request(RequestError::Server(code))
 }
 
-fn child(parent: &str, name: &str) -> String {
+/// The path of a child.
+pub(super) fn child(parent: &str, name: &str) -> String {
     let parent = if parent == "/" { "" } else { parent };
     format!("{parent}/{name}")
 }

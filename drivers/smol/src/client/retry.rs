@@ -1,14 +1,11 @@
 //! Trying again.
 
-use std::{
-    future::Future,
-    hash::{BuildHasher as _, RandomState},
-};
+use std::future::Future;
 
 use async_io::Timer;
 use zookeeper_core::client::{Error, Operation, Repetition, Retry, RetryPolicy};
 
-use super::Client;
+use super::{Client, protected::random};
 
 impl Client {
     /// Does something, again and again while it fails for reasons that may pass, as often and as
@@ -39,7 +36,7 @@ impl Client {
         R: Future<Output = Result<T, Error>>,
     {
         let clock = self.shared().clock;
-        let mut retry = Retry::new(policy, clock.now(), RandomState::new().hash_one(0));
+        let mut retry = Retry::new(policy, clock.now(), random());
         async move {
             loop {
                 let error = match attempt().await {

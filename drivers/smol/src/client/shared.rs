@@ -150,7 +150,8 @@ impl Shared {
     ) -> (Call<O::Output>, Option<Watch>) {
         let slot = Slot::new(O::output, chroot.clone());
         let submitted = operation.with_request(chroot, |request| {
-            let (path, kind) = watched(request).ok_or_else(|| SubmitError::NotWatchable(request.op()))?;
+            let (path, kind) =
+                watched(request).ok_or_else(|| SubmitError::NotWatchable(request.op()))?;
             let max = self.settings.watch_updates_max;
             let cell = WatchCell::new(path, kind, chroot.clone(), max);
             self.command(|inner, now| {
