@@ -39,8 +39,8 @@ struct Control {
     mode: Mode,
     is_over: bool,
     accepted: usize,
-    /// Bytes of the server's that were thrown away.
-    swallowed: usize,
+    /// Bytes that came from clients while they were held back.
+    held: usize,
     sockets: Vec<TcpStream>,
 }
 
@@ -58,7 +58,7 @@ impl Proxy {
             mode: Mode::Forward,
             is_over: false,
             accepted: 0,
-            swallowed: 0,
+            held: 0,
             sockets: Vec::new(),
         };
         let state = Arc::new(State { control: Mutex::new(control), changed: Condvar::new() });
@@ -77,7 +77,7 @@ impl Proxy {
         self.state.changed.notify_all();
     }
 
-    /// Ends every connection, and waits until nothing of it is left here.
+    /// Ends every connection.
     pub(crate) fn cut(&self) {
         for socket in self.state.lock().sockets.drain(..) {
             // It may have ended already.
@@ -91,9 +91,9 @@ impl Proxy {
         self.state.lock().accepted
     }
 
-    /// Bytes of answers that were thrown away.
-    pub(crate) fn swallowed(&self) -> usize {
-        self.state.lock().swallowed
+    /// Bytes that came from clients while they were held back.
+    pub(crate) fn held(&self) -> usize {
+        self.state.lock().held
     }
 }
 
@@ -149,13 +149,13 @@ impl State {
                 Ok(count) => count,
             };
             let mut control = self.lock();
+            if control.mode == Mode::Hold && direction == Direction::ToServer {
+                control.held += count;
+            }
             while control.mode == Mode::Hold && !control.is_over && !control.sockets.is_empty() {
                 control = self.changed.wait(control).expect("nobody panics with it");
             }
             let is_swallowed = control.mode == Mode::Swallow && direction == Direction::ToClient;
-            if is_swallowed {
-                control.swallowed += count;
-            }
             drop(control);
             if !is_swallowed && to.write_all(&buffer[..count]).is_err() {
                 break;
