@@ -28,7 +28,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod client;
 mod server;
 
+pub use client::{Client, ClientBuilder};
 pub use server::Server;
 pub use zookeeper_common::{BindError, Config, Handle, RunError, Running};
