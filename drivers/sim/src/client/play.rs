@@ -116,7 +116,7 @@ impl World {
 
 /// The servers.
 impl World {
-    /// The oldest thing that a server heard and has not answered.
+    /// The oldest thing that a server heard and has not answered, on a connection that is open.
     ///
     /// # Panics
     ///
@@ -125,7 +125,9 @@ impl World {
     #[track_caller]
     pub fn heard(&mut self) -> Sent {
         self.settle();
-        self.script.unanswered().front().expect("something unanswered").sent.clone()
+        let mut heard = self.script.unanswered().iter();
+        let heard = heard.find(|heard| self.is_open(heard.attempt));
+        heard.expect("something unanswered").sent.clone()
     }
 
     /// Answers the oldest ConnectRequest that is not answered.
@@ -200,6 +202,16 @@ impl World {
         let (attempt, sent) = self.take_request();
         let xid = sent.xid().expect("a request has a number");
         script::reply(self.driver.toward_client(attempt), xid, zxid, error, record);
+    }
+
+    /// Takes the oldest unanswered request and never answers it.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    #[track_caller]
+    pub fn forget(&mut self) -> Sent {
+        self.take_request().1
     }
 
     /// Says something on the session's connection that answers no request it knows of.
