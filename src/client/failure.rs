@@ -49,7 +49,8 @@ pub enum SubmitError {
     /// The operation does nothing without a watcher.
     #[error("no watcher was given")]
     WatcherNeeded,
-    /// The watch's mode does not exist, or its path is no text.
+    /// The watch's mode does not exist, or its path is no text or too long to be set again after a
+    /// reconnect.
     #[error("no such watch can be set")]
     InvalidWatch,
     /// The operation cannot set a watch.

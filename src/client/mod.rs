@@ -26,6 +26,7 @@ mod config;
 mod connect;
 mod connect_string;
 mod ending;
+mod error;
 mod event;
 mod failure;
 mod handshake;
@@ -33,9 +34,11 @@ mod hosts;
 mod inflight;
 mod keepalive;
 mod link;
+pub mod operation;
 mod probe;
 mod queue;
 mod replies;
+mod retry;
 mod sasl;
 mod state;
 mod submit;
@@ -47,6 +50,7 @@ use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 pub use chroot::Chroot;
 pub use config::{Auth, Backoff, Config, Credentials, SaslLogin};
 pub use connect_string::{ConnectString, ConnectStringError, HostPort};
+pub use error::{ArgumentError, Error, MultiError};
 pub use event::{
     Action, Event, KeeperState, Purpose, Reply, RequestId, State, WatchEvent, WatchEventKind,
     WatcherId,
@@ -55,8 +59,10 @@ pub use failure::{CloseReason, LostReason, RequestError, SubmitError, Warning};
 use hosts::Hosts;
 use inflight::Requests;
 use keepalive::Times;
+pub use operation::Operation;
 use probe::Probe;
 use queue::Queue;
+pub use retry::{Repetition, Retry, RetryPolicy};
 use state::Phase;
 use timers::{Timer, Timers};
 use watches::WatchTables;

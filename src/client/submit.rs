@@ -20,6 +20,9 @@ use crate::{
     },
 };
 
+/// What a `SetWatches2` holds beside one path: header, zxid, five counts and a length.
+const SET_WATCHES_OVERHEAD: usize = RequestHeader::LENGTH + 8 + 5 * 4 + 4;
+
 /// A frame's body: a header and a record.
 pub(super) struct Frame<'a, R: ?Sized> {
     pub(super) xid: Xid,
@@ -59,7 +62,7 @@ impl Session {
         self.advance(now);
         self.check_open()?;
         let request = with_watch_flag(*request, options.watcher.is_some());
-        let purpose = purpose(&request, options.watcher)?;
+        let purpose = purpose(&request, options.watcher, self.config.frame_length_max)?;
         if matches!(purpose, Purpose::Watch(_)) {
             let watches = self.watches.len() + self.requests.registrations();
             if watches >= self.config.watches_max
@@ -291,7 +294,11 @@ const fn with_watch_flag(request: Request<'_>, watch: bool) -> Request<'_> {
 }
 
 /// What is to happen when the request completes; whether it may be submitted at all.
-fn purpose(request: &Request<'_>, watcher: Option<WatcherId>) -> Result<Purpose, SubmitError> {
+fn purpose(
+    request: &Request<'_>,
+    watcher: Option<WatcherId>,
+    frame_length_max: usize,
+) -> Result<Purpose, SubmitError> {
     let (path, mode) = match request {
         Request::Exists(read)
         | Request::GetData(read)
@@ -317,5 +324,9 @@ fn purpose(request: &Request<'_>, watcher: Option<WatcherId>) -> Result<Purpose,
     };
     let Some(watcher) = watcher else { return Ok(Purpose::Plain) };
     let path = path.and_then(|path| path.to_str().ok()).ok_or(SubmitError::InvalidWatch)?;
+    // After a reconnect the path has to fit into a request of its own.
+    if path.len() + SET_WATCHES_OVERHEAD > frame_length_max {
+        return Err(SubmitError::InvalidWatch);
+    }
     Ok(Purpose::Watch(Box::new(Registration { path: path.into(), watcher, mode })))
 }
