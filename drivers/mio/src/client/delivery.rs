@@ -3,13 +3,14 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use tracing::{debug, info, warn};
-use zookeeper_core::client::{CloseReason, Event, KeeperState, RequestError, RequestId, WatcherId};
+use zookeeper_core::client::{
+    CloseReason, ConnectionState, Event, KeeperState, RequestError, RequestId, WatcherId,
+};
 
 use super::{
     call::Pending,
     callbacks::Callback,
     shared::Shared,
-    state::ConnectionState,
     watchers::{Target, WatchUpdate, Watchers},
 };
 

@@ -290,10 +290,7 @@ impl EventLoop {
 
     /// A new session in place of one that expired, if that is wanted.
     fn renew(&mut self) -> bool {
-        let is_expired = matches!(
-            self.delivery.closed,
-            Some(CloseReason::Expired | CloseReason::ForeignSession(_) | CloseReason::SelfExpired)
-        );
+        let is_expired = self.delivery.closed.as_ref().is_some_and(CloseReason::is_expiry);
         if !is_expired || !self.settings.renews || self.shared.commands.ending().is_some() {
             return false;
         }
@@ -309,25 +306,12 @@ impl Drop for EventLoop {
     /// Nobody waits for a loop that has ended, however it did.
     fn drop(&mut self) {
         let reason = self.delivery.closed.take().unwrap_or(CloseReason::Detached);
-        let error = submit_error(&reason);
+        let error = reason.submit_error();
         for Command { pending, .. } in self.shared.commands.close(error) {
             pending.refuse(error, &mut self.delivery.callbacks.0);
         }
         self.flush();
         self.shared.callbacks.close();
         self.shared.status.close(reason);
-    }
-}
-
-/// What requests are refused with from now on.
-const fn submit_error(reason: &CloseReason) -> SubmitError {
-    match reason {
-        CloseReason::Expired | CloseReason::ForeignSession(_) | CloseReason::SelfExpired => {
-            SubmitError::Expired
-        }
-        CloseReason::AuthFailed | CloseReason::AuthRequired | CloseReason::SaslFailed(_) => {
-            SubmitError::AuthFailed
-        }
-        _ => SubmitError::Closed,
     }
 }

@@ -25,11 +25,13 @@ mod builder;
 mod call;
 mod callbacks;
 mod commands;
+mod connection;
 mod delivery;
 mod error;
 mod event_loop;
 mod handle;
 mod operations;
+mod procedures;
 mod resolver;
 mod shared;
 mod socket;
@@ -42,11 +44,10 @@ pub use builder::ClientBuilder;
 pub use error::ConnectError;
 pub use handle::{Client, WeakClient};
 pub use shared::ListenerId;
-pub use state::ConnectionState;
 pub use steppable::{Resolve, Steppable, Tokens};
 pub use watch::Watch;
-pub use watchers::{WatchUpdate, WatchedEvent, Watcher, WatcherHandle};
+pub use watchers::{WatchUpdate, Watcher, WatcherHandle};
 pub use zookeeper_core::{
-    client::{operation, *},
+    client::*,
     wire::{Acl, AddWatchMode, CreateMode, ErrorCode, Id, Stat, WatcherType, perms},
 };

@@ -2,17 +2,21 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use zookeeper_core::client::ConnectionState;
+
 use super::{
     callbacks::Callbacks,
     commands::{Bell, Commands},
-    state::{ConnectionState, Status},
+    state::Status,
     watchers::{Hook, WatcherHandle},
 };
+use zookeeper_common::Clock;
 
 /// What a client's handles, its loop and its callback thread share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) bell: Arc<Bell>,
+    pub(super) clock: Clock,
     pub(super) commands: Commands,
     pub(super) callbacks: Callbacks,
     pub(super) status: Status,
@@ -26,6 +30,7 @@ impl Shared {
             commands: Commands::new(Arc::clone(&bell)),
             callbacks: Callbacks::new(callbacks_max, Arc::clone(&bell)),
             bell,
+            clock: Clock::start(),
             status: Status::new(),
             default_watcher: WatcherHandle::idle(),
             listeners: Listeners::default(),

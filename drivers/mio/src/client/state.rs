@@ -7,44 +7,8 @@ use std::{
 
 use zookeeper_core::{
     SessionId,
-    client::{CloseReason, Credentials, KeeperState, Session},
+    client::{CloseReason, ConnectionState, Credentials, Session},
 };
-
-/// What an application has to know of its session.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum ConnectionState {
-    /// A server is reached, and the session is alive.
-    Connected {
-        /// The server is read-only: writes fail until a writable one is found.
-        read_only: bool,
-    },
-    /// No server is reached. The session may or may not be alive on the server: who holds a lock
-    /// by an ephemeral znode should stop, but not give it up. It is also the state before the
-    /// first connection.
-    Suspended,
-    /// The session is over: expired, refused, closed or detached. Its ephemeral znodes are gone or
-    /// will be, and its watches will not fire.
-    Lost,
-}
-
-impl ConnectionState {
-    /// Whether a server is reached.
-    #[must_use]
-    pub const fn is_connected(self) -> bool {
-        matches!(self, Self::Connected { .. })
-    }
-
-    /// What the session's own state comes to; `None` where it changes nothing.
-    pub(super) const fn of(state: KeeperState) -> Option<Self> {
-        Some(match state {
-            KeeperState::SyncConnected => Self::Connected { read_only: false },
-            KeeperState::ConnectedReadOnly => Self::Connected { read_only: true },
-            KeeperState::Disconnected => Self::Suspended,
-            KeeperState::SaslAuthenticated => return None,
-            KeeperState::AuthFailed | KeeperState::Expired | KeeperState::Closed => Self::Lost,
-        })
-    }
-}
 
 /// What the loop has told last.
 #[derive(Clone, Debug)]

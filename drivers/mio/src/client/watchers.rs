@@ -8,10 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use zookeeper_core::{
-    Zxid,
-    client::{Chroot, KeeperState, WatchEvent, WatchEventKind, WatcherId},
-};
+use zookeeper_core::client::{Chroot, KeeperState, WatchEvent, WatchedEvent, WatcherId};
 
 /// What a [`Watcher`] is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,18 +28,6 @@ pub enum WatchUpdate {
     /// The session's state changed. Only the [default watcher](super::Client::register) is told
     /// so, and it is told of neither [`WatchUpdate::Suspended`] nor the session's end otherwise.
     State(KeeperState),
-}
-
-/// A change of a watched znode.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct WatchedEvent {
-    /// What happened.
-    pub kind: WatchEventKind,
-    /// To which znode, as the client names it. `/zookeeper/config` has no other name.
-    pub path: String,
-    /// The transaction that did it; -1 where the server does not say.
-    pub zxid: Zxid,
 }
 
 /// Somebody who watches: a function of one argument, or a type of one's own.
@@ -175,13 +160,7 @@ pub(super) struct Target {
 impl Target {
     /// What the watcher is told of an event.
     pub(super) fn update(&self, event: &WatchEvent<'_>) -> WatchUpdate {
-        // The configuration has the same name for every client.
-        let path = self.chroot.strip(event.path).unwrap_or(event.path);
-        WatchUpdate::Event(WatchedEvent {
-            kind: event.kind,
-            path: path.to_owned(),
-            zxid: event.zxid,
-        })
+        WatchUpdate::Event(WatchedEvent::new(event, &self.chroot))
     }
 }
 
