@@ -1,6 +1,12 @@
 //! A session with real servers.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use zookeeper_mio::client::{
@@ -25,6 +31,7 @@ const FAREWELL_MAX: Duration = Duration::from_secs(3);
 pub(super) struct Live {
     client: Client,
     watcher: WatcherHandle,
+    is_closing: Arc<AtomicBool>,
 }
 
 /// How a session is to be.
@@ -44,35 +51,38 @@ impl Live {
         life: Life,
         listener: impl Fn(Notice) + Clone + Send + 'static,
     ) -> Result<Self, CommandError> {
-        let state_listener = listener.clone();
-        let on_state = move |state| state_listener(Notice::State(reach(state)));
+        let is_closing = Arc::new(AtomicBool::new(false));
+        let mut changes =
+            Changes { life, was_connected: false, is_closing: Arc::clone(&is_closing) };
+        let tell = listener.clone();
+        let on_state = move |state| {
+            if let Some(notice) = changes.notice(reach(state)) {
+                tell(notice);
+            }
+        };
         let mut builder = ClientBuilder::new(options.servers()?)
             .session_timeout(options.timeout)
             .request_timeout(options.timeout)
             .connect_timeout(options.timeout)
             .close_timeout(options.timeout.min(FAREWELL_MAX))
             .can_be_read_only(options.read_only)
-            .on_expiry_renew(life == Life::Shell);
+            .on_expiry_renew(life == Life::Shell)
+            .on_state(on_state);
         for auth in &options.auth {
             builder = builder.auth(&auth.scheme, auth.credentials.as_bytes());
         }
-        if life == Life::Shell {
-            builder = builder.on_state(on_state.clone());
-        }
         let client = builder.connect().map_err(|error| unreachable(options, &error))?;
-        if life == Life::OneCommand {
-            client.on_state(on_state);
-        }
         let watcher = WatcherHandle::new(move |update| {
             if let Some(notice) = notice(update) {
                 listener(notice);
             }
         });
-        Ok(Self { client, watcher })
+        Ok(Self { client, watcher, is_closing })
     }
 
     /// Ends the session on the server, and waits for that.
     pub(super) fn close(&self) {
+        self.is_closing.store(true, Ordering::Relaxed);
         // Whatever there was to lose is lost either way.
         let _ = self.client.close();
     }
@@ -187,6 +197,26 @@ impl Connection for Live {
 
     fn remove_watches(&self, path: &str, kind: WatcherType, local: bool) -> Answer<()> {
         self.client.remove_all_watches(path, kind, local)
+    }
+}
+
+/// Which changes of the state are worth a notice.
+struct Changes {
+    life: Life,
+    was_connected: bool,
+    is_closing: Arc<AtomicBool>,
+}
+
+impl Changes {
+    /// A session that never began is the failure of whoever wanted it, and the end that was asked
+    /// for is none.
+    fn notice(&mut self, reach: Reach) -> Option<Notice> {
+        let was_connected = self.was_connected;
+        let is_connected = matches!(reach, Reach::Connected { .. });
+        self.was_connected |= is_connected;
+        let is_beginning = is_connected && self.life == Life::Shell;
+        let is_wanted = was_connected || is_beginning;
+        (is_wanted && !self.is_closing.load(Ordering::Relaxed)).then_some(Notice::State(reach))
     }
 }
 

@@ -100,9 +100,9 @@ impl Create {
 /// Creates what is missing above a znode. What there is already is not touched, since there may be
 /// no permission to create anything beside it.
 fn create_parents(connection: &dyn Connection, path: &str) -> Result<(), CommandError> {
-    let slashes: Vec<usize> = path.match_indices('/').map(|(index, _)| index).collect();
+    // The root may be a chroot that is not there.
     let parents: Vec<&str> =
-        slashes.into_iter().map(|slash| &path[..slash]).filter(|path| !path.is_empty()).collect();
+        path.match_indices('/').map(|(slash, _)| &path[..slash.max(1)]).collect();
     let mut missing = parents.len();
     while missing > 0 && connection.exists(parents[missing - 1], false).about(path)?.is_none() {
         missing -= 1;
