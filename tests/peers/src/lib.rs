@@ -30,6 +30,7 @@ mod ports;
 mod program;
 mod server;
 mod shell;
+mod terminal;
 
 pub use deadline::Deadline;
 pub use group::ProcessGroup;
@@ -39,3 +40,4 @@ pub use ports::{four_letter_word, free_port};
 pub use program::{Kind, Program, data_path, need_python};
 pub use server::Server;
 pub use shell::Shell;
+pub use terminal::Terminal;
