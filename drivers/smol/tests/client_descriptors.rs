@@ -17,15 +17,17 @@ fn a_hundred_lost_connections_leave_nothing_behind() {
     let server = start();
     let proxy = Proxy::start(server.address());
     run(async {
-        let servers = format!("{},no-such-host.invalid:1", proxy.address());
+        // The other address is nobody's: it refuses.
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let servers = format!("{},{}", proxy.address(), nobody.local_addr().expect("bound"));
+        drop(nobody);
         let client = builder(servers).session_timeout(Duration::from_secs(40)).connect().await;
         let client = client.expect("the server listens");
         let mut states = client.state_watcher();
         let lose_and_find = async |states: &mut zookeeper_smol::client::StateWatcher| {
             while !states.next().await.expect("alive").is_connected() {}
             let attempts = proxy.accepted();
-            proxy.set_mode(Mode::Refuse);
-            proxy.cut();
+            proxy.refuse();
             while states.next().await.expect("alive") != ConnectionState::Suspended {}
             // Some attempts fail before one succeeds.
             wait_until("an attempt", async || proxy.accepted() > attempts).await;

@@ -67,8 +67,7 @@ fn closing_without_a_server_is_quick() {
     run(async {
         let client = connect(proxy.address()).await;
         let mut states = client.state_watcher();
-        proxy.set_mode(Mode::Refuse);
-        proxy.cut();
+        proxy.refuse();
         while states.next().await != Some(ConnectionState::Suspended) {}
         assert_eq!(client.close().await, GIVEN_UP);
         // One that was never connected.

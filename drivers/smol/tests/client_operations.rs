@@ -299,7 +299,7 @@ fn requests_are_sent_in_the_order_of_their_calls() {
         client.create("/n", "", CreateMode::Persistent).await.expect("made");
         let mut calls = VecDeque::new();
         for number in 0..500_i32 {
-            calls.push_back((number, client.set_data("/n", &number.to_string(), None)));
+            calls.push_back((number, client.set_data("/n", number.to_string(), None)));
         }
         let last = client.get_data("/n");
         // Futures are independent: the last first.
@@ -325,7 +325,7 @@ fn large_data_go_both_ways() {
         for read in reads {
             assert_eq!(read.await.expect("read").data, data);
         }
-        let error = client.set_data("/large", &vec![0; 2 << 20], None).await.expect_err("too long");
+        let error = client.set_data("/large", vec![0; 2 << 20], None).await.expect_err("too long");
         assert!(matches!(error, Error::Refused(SubmitError::TooLong { .. })), "{error}");
         assert!(!error.maybe_executed());
     });

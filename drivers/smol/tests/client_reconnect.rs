@@ -72,8 +72,7 @@ fn requests_under_way_fail_and_say_what_may_have_happened() {
         proxy.set_mode(Mode::Hold);
         let call = client.create("/a", "", CreateMode::Persistent);
         wait_until("the request", async || proxy.held() > 0).await;
-        proxy.set_mode(Mode::Refuse);
-        proxy.cut();
+        proxy.refuse();
         let error = call.await.expect_err("the connection was lost");
         assert_eq!(error, RequestError::ConnectionLoss { maybe_executed: true }.into());
         assert_eq!(states.next().await, Some(SUSPENDED));
@@ -182,8 +181,7 @@ fn a_session_expires_on_the_server_while_nothing_passes() {
         assert_eq!(client.session_timeout(), Some(SHORT));
         client.create("/mine", "", CreateMode::Ephemeral).await.expect("made");
         let (_, mut gone) = other.exists_and_watch("/mine").await.expect("asked");
-        proxy.set_mode(Mode::Refuse);
-        proxy.cut();
+        proxy.refuse();
         common::event(&mut gone).await;
         // Either side may be the first to know.
         let mut states = client.state_watcher();
@@ -202,8 +200,7 @@ fn a_session_expires_by_itself_when_no_server_is_reached() {
         let client = builder(proxy.address()).session_timeout(SHORT);
         let client = client.connect().await.expect("a server");
         let mut states = client.state_watcher();
-        proxy.set_mode(Mode::Refuse);
-        proxy.cut();
+        proxy.refuse();
         for state in [CONNECTED, SUSPENDED, LOST] {
             assert_eq!(states.next().await, Some(state));
         }
@@ -265,8 +262,7 @@ fn a_retried_operation_outlives_an_outage() {
         policy.tries_max = u32::MAX;
         policy.delay_min = Duration::from_millis(1);
         policy.delay_max = Duration::from_millis(10);
-        proxy.set_mode(Mode::Refuse);
-        proxy.cut();
+        proxy.refuse();
         let mut tries = 0;
         let outage = client.retry(policy, Repetition::Harmless, || {
             tries += 1;

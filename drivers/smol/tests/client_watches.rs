@@ -177,8 +177,7 @@ fn watches_survive_the_loss_of_a_connection() {
         let mode = AddWatchMode::PersistentRecursive;
         let ((), mut recursive) = client.add_watch("/b", mode).await.expect("set");
 
-        proxy.set_mode(common::Mode::Refuse);
-        proxy.cut();
+        proxy.refuse();
         for watch in
             [&mut missed, &mut later, &mut creation, &mut children, &mut persistent, &mut recursive]
         {

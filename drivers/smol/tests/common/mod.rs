@@ -1,5 +1,5 @@
 //! What the client's tests share: a server, a proxy that fails on command, and deadlines.
-#![allow(dead_code, reason = "no test needs all of it")]
+#![allow(dead_code, unused_imports, reason = "no test needs all of it")]
 
 mod proxy;
 

@@ -77,12 +77,18 @@ impl Proxy {
         self.state.changed.notify_all();
     }
 
-    /// Ends every connection.
+    /// Ends every connection. What is held back is lost.
     pub(crate) fn cut(&self) {
-        for socket in self.state.lock().sockets.drain(..) {
-            // It may have ended already.
-            socket.shutdown(Shutdown::Both).ok();
-        }
+        self.state.lock().cut();
+        self.state.changed.notify_all();
+    }
+
+    /// Ends every connection, and turns everybody away from now on.
+    pub(crate) fn refuse(&self) {
+        let mut control = self.state.lock();
+        control.cut();
+        control.mode = Mode::Refuse;
+        drop(control);
         self.state.changed.notify_all();
     }
 
@@ -105,6 +111,15 @@ impl Drop for Proxy {
         TcpStream::connect(self.address).ok();
         if let Some(thread) = self.thread.take() {
             thread.join().ok();
+        }
+    }
+}
+
+impl Control {
+    fn cut(&mut self) {
+        for socket in self.sockets.drain(..) {
+            // It may have ended already.
+            socket.shutdown(Shutdown::Both).ok();
         }
     }
 }
