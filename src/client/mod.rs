@@ -372,6 +372,12 @@ impl Session {
         self.watches.len()
     }
 
+    /// Whether somebody watches something. It is ahead of events that are yet to be polled.
+    #[must_use]
+    pub fn is_watching(&self, watcher: WatcherId) -> bool {
+        self.watches.is_holding(watcher)
+    }
+
     /// The highest zxid seen in a reply.
     #[must_use]
     pub const fn last_zxid(&self) -> Zxid {
