@@ -130,7 +130,7 @@ fn programs_reach_everything() {
         "reply failed: session",
         "reply failed: request",
         "reply failed: malformed",
-        "reply failed: reply of",
+        "reply failed: reply",
         "reply failed: authentication",
         "reply failed: no",
         "restored to",
