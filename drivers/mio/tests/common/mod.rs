@@ -1,6 +1,9 @@
 //! A client of plain blocking sockets, which trusts nothing but deadlines.
 #![allow(dead_code, reason = "no test needs all of it")]
 
+pub(crate) mod proxy;
+pub(crate) mod wait;
+
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
@@ -14,7 +17,7 @@ use zookeeper_core::{
         ReadRequest, Reader, ReplyHeader, Request, RequestHeader, Response, Text, Xid, perms,
     },
 };
-use zookeeper_mio::{Config, Running, Server};
+use zookeeper_mio::{Config, Running, Server, client::ClientBuilder};
 
 /// Only a server that hangs takes this long.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -204,4 +207,20 @@ fn with_length(mut body: Vec<u8>) -> Vec<u8> {
     let length = u32::try_from(body.len()).expect("short");
     body.splice(..0, length.to_be_bytes());
     body
+}
+
+/// Settings of a client of this server that does not wait long between two attempts.
+pub(crate) fn builder(address: SocketAddr) -> ClientBuilder {
+    let mut builder = zookeeper_mio::Client::builder(&address.to_string()).expect("an address");
+    let (failure, round) = (Duration::from_millis(1), Duration::from_millis(1));
+    let config = builder.config_mut();
+    config.backoff.failure = failure;
+    config.backoff.round = round;
+    config.backoff.jitter = Duration::ZERO;
+    builder.session_timeout(10 * DEADLINE).connect_timeout(DEADLINE)
+}
+
+/// A connected client of this server.
+pub(crate) fn connect(address: SocketAddr) -> zookeeper_mio::Client {
+    builder(address).connect().expect("the server listens")
 }
