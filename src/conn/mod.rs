@@ -42,3 +42,14 @@ impl fmt::Display for Disconnect {
         }
     }
 }
+
+impl From<io::Error> for Disconnect {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset => Self::Reset,
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            io::ErrorKind::TimedOut => Self::TimedOut,
+            kind => Self::Other(kind),
+        }
+    }
+}
