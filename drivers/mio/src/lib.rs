@@ -20,19 +20,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod accept;
-mod clock;
-mod closing;
-mod config;
-mod connection;
-mod environment;
-mod error;
+pub mod client;
 mod event_loop;
-mod listen;
-mod log;
+mod poll;
 mod server;
 mod token;
 
-pub use config::Config;
-pub use error::{BindError, RunError};
-pub use server::{Handle, Running, Server};
+pub use client::Client;
+pub use server::Server;
+pub use zookeeper_common::{BindError, Config, Handle, RunError, Running};

@@ -6,10 +6,8 @@ use std::{
 };
 
 use bytes::Buf;
-use mio::{Interest, Registry, event::Event, net::TcpStream};
-use zookeeper_core::{ConnId, Disconnect};
-
-use crate::token::Source;
+use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
+use zookeeper_core::Disconnect;
 
 /// Pieces of output given to the system at a time.
 const SLICES_MAX: usize = 64;
@@ -17,22 +15,20 @@ const SLICES_MAX: usize = 64;
 /// A socket and its readiness, which the system tells only once.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) id: ConnId,
     pub(crate) peer: SocketAddr,
     stream: TcpStream,
+    token: Token,
     /// There may be something to read.
     pub(crate) is_readable: bool,
     /// The end of input has come, so that no further edge will.
     is_read_closed: bool,
     /// The socket is broken: reset, or closed both ways.
     pub(crate) is_broken: bool,
-    /// The server knows that no more input will come.
+    /// The session knows that no more input will come.
     pub(crate) has_ended: bool,
     pub(crate) output: Output,
     /// Whether write interest is registered; written by `set_write_interest` alone.
     is_armed: bool,
-    /// Whether it stands in the queue of those with work.
-    pub(crate) is_queued: bool,
     /// The turn in which `written` bytes were written.
     turn: u64,
     written: usize,
@@ -74,28 +70,22 @@ pub(crate) enum Written {
 }
 
 impl Connection {
-    /// Registers for input alone.
-    pub(crate) fn new(
-        mut stream: TcpStream,
-        peer: SocketAddr,
-        id: ConnId,
-        poll: &Registry,
-    ) -> io::Result<Self> {
-        poll.register(&mut stream, token(id), Interest::READABLE)?;
-        Ok(Self {
-            id,
+    /// Takes over a socket that connected by itself and is registered for everything. What was told
+    /// of it so far was about connecting: it may be readable, and it may have ended.
+    pub(crate) const fn new(stream: TcpStream, peer: SocketAddr, token: Token) -> Self {
+        Self {
             peer,
             stream,
-            is_readable: false,
-            is_read_closed: false,
+            token,
+            is_readable: true,
+            is_read_closed: true,
             is_broken: false,
             has_ended: false,
             output: Output::Open,
-            is_armed: false,
-            is_queued: false,
+            is_armed: true,
             turn: 0,
             written: 0,
-        })
+        }
     }
 
     /// Takes down what the system says.
@@ -124,10 +114,12 @@ impl Connection {
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     self.is_readable = false;
+                    // Otherwise it would have said so.
+                    self.is_read_closed = self.is_broken || self.output == Output::Failed;
                     Input::Blocked
                 }
                 io::ErrorKind::Interrupted => Input::Bytes(0),
-                kind => Input::Ended(disconnect(kind)),
+                kind => Input::Ended(Disconnect::from(kind)),
             },
         }
     }
@@ -169,7 +161,7 @@ impl Connection {
         self.is_armed = is_armed;
         let interest =
             if is_armed { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        if let Err(error) = poll.reregister(&mut self.stream, token(self.id), interest) {
+        if let Err(error) = poll.reregister(&mut self.stream, self.token, interest) {
             tracing::warn!(peer = %self.peer, %error, "cannot wait for a connection");
             self.fail_output();
         }
@@ -181,24 +173,4 @@ impl Connection {
         self.is_readable = true;
         self.is_read_closed = true;
     }
-
-    /// The socket without the rest.
-    pub(crate) fn into_stream(self) -> TcpStream {
-        self.stream
-    }
-}
-
-/// How the server calls an error of a socket.
-fn disconnect(kind: io::ErrorKind) -> Disconnect {
-    match kind {
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => Disconnect::Reset,
-        io::ErrorKind::TimedOut => Disconnect::TimedOut,
-        kind => Disconnect::Other(kind),
-    }
-}
-
-fn token(id: ConnId) -> mio::Token {
-    Source::Connection(id.slot() as usize).token()
 }
