@@ -2,12 +2,15 @@
 
 use zookeeper_core::{
     Disconnect,
-    client::{KeeperState, LostReason},
+    client::{KeeperState, LostReason, RequestError},
     wire::{ErrorCode, EventKind},
 };
 use zookeeper_sim::{
     client::{Habits, Options, Reception, Seen, What, World},
-    pair::request::{add_watch, get_data},
+    pair::{
+        Chunking,
+        request::{add_watch, get_data},
+    },
 };
 
 use super::table::{LOST, News};
@@ -62,6 +65,31 @@ fn a_whole_frame_is_a_sign_of_life() {
     world.finish();
 }
 
+#[test]
+fn a_frame_that_is_too_large_is_a_sign_of_life() {
+    for chunking in [Chunking::Whole, Chunking::Random(99)] {
+        let mut options = Options::new(1);
+        options.config.session_timeout = std::time::Duration::from_secs(6);
+        options.config.frame_length_max = 1_000;
+        options.cutting.input = chunking;
+        let mut world = World::new(options);
+        let request = world.submit(&get_data("/a", false));
+        let _ = world.take();
+        world.script.habits.pings = false;
+        world.advance_ms(3_900);
+        let zxid = world.script.zxid;
+        world.reply(1, zxid, ErrorCode::OK, &[0; 1_000]);
+        let news = News::of(&mut world);
+        let error = RequestError::ReplyTooLarge { length: 1_016, max: 1_000 };
+        assert_eq!(news.outcomes, [(request, Err(error))]);
+        world.advance_ms(3_999);
+        assert_eq!(News::of(&mut world).reasons, []);
+        world.advance_ms(1);
+        assert_eq!(News::of(&mut world).reasons, [LostReason::ReadTimeout]);
+        world.finish();
+    }
+}
+
 /// Servers that accept and say nothing do not keep a session alive.
 #[test]
 fn silent_servers_do_not_postpone_the_end_of_a_session() {
@@ -90,11 +118,11 @@ fn a_session_that_never_was_is_given_up_when_that_is_asked_for() {
         lines[2..],
         [
             "6000 #1 ended: no session within the connect time-out",
-            "6000 reply 1 failed: connection lost, the request was not sent",
+            "6000 reply 0 failed: connection lost, the request was not sent",
             "7100 #2 connect a:2181",
             "7100 #2 > connect session 0x0 zxid 0x0 timeout 6000 read-only no",
-            "8000 state Expired",
             "8000 #2 ended: the session ended",
+            "8000 state Expired",
             "8000 closed: expired: no server was reached in time",
         ]
     );
@@ -127,7 +155,7 @@ fn refused_watches_are_told_of() {
     let _ = world.take();
     world.answer_error(ErrorCode::UNIMPLEMENTED);
     let lines = world.take_untimed();
-    assert_eq!(lines, ["warning: watches not restored: unimplemented (-6)", "lost to w1 w2"]);
+    assert_eq!(lines, ["warning: watches not restored: unimplemented (-6)", "lost to w0 w1"]);
     world.notify(EventKind::NodeDataChanged, "/a", 0x200);
     assert_eq!(world.take(), [""; 0]);
     world.finish();

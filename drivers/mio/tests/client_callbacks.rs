@@ -191,7 +191,6 @@ fn a_callback_may_block_though_the_queue_is_full() {
     });
     gate.wait_for(1);
     let filler = thread::spawn({
-        let client = client.clone();
         move || {
             for _ in 0..CALLBACKS {
                 let said = said.clone();

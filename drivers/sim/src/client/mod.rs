@@ -18,17 +18,21 @@
 //!   test ◀── Script ◀── Pipe ◀────────── Driver ◀── Session
 //! ```
 
+mod couple;
 mod driver;
 mod entry;
 mod link;
 mod play;
+mod program;
 mod script;
 mod sent;
 mod world;
 
+pub use couple::Couple;
 pub use driver::{Cutting, Driver};
 pub use entry::{Entry, Seen, What};
 pub use link::Attempt;
+pub use program::{Outcome, Program, Step, arbitrary_program};
 pub use script::{Grant, Habits, Heard, Reception, Script};
 pub use sent::Sent;
 pub use world::{Options, World};
