@@ -22,6 +22,7 @@
 //! a process are polled until a [`Deadline`].
 
 mod deadline;
+mod ensemble;
 mod group;
 mod need;
 mod options;
@@ -32,10 +33,11 @@ mod server;
 mod shell;
 
 pub use deadline::Deadline;
+pub use ensemble::Ensemble;
 pub use group::ProcessGroup;
 pub use need::{enabled, in_ci, need, skipped};
 pub use options::Options;
 pub use ports::{four_letter_word, free_port};
 pub use program::{Kind, Program, data_path, need_python};
-pub use server::Server;
+pub use server::{Mode, Server};
 pub use shell::Shell;

@@ -47,6 +47,11 @@ impl Options {
         self
     }
 
+    /// Whether the file names the servers of an ensemble.
+    pub(crate) fn is_ensemble(&self) -> bool {
+        self.entries.iter().any(|(key, _)| key.starts_with("server."))
+    }
+
     /// The JVM properties for Apache's command line.
     pub(crate) fn properties(&self) -> impl Iterator<Item = (&str, &str)> {
         self.properties.iter().map(|(key, value)| (key.as_str(), value.as_str()))

@@ -1,0 +1,80 @@
+//! Clients of an ensemble of three of Apache's servers whose members die, hang and come back.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+
+use zookeeper_core::wire::{Blob, ConnectRequest, ConnectResponse, Encode as _, Reader};
+use zookeeper_core::{SessionId, Zxid};
+use zookeeper_peers::{Ensemble, Kind, Mode, Options, enabled};
+
+#[test]
+fn an_ensemble_elects_loses_and_takes_back_its_members() {
+    let Some(mut ensemble) = ensemble(&Options::default()) else { return };
+    let leader = ensemble.leader().expect("a leader");
+    let follower = ensemble.indices().find(|index| *index != leader).expect("a follower");
+    let session = RawSession::open(ensemble.member(follower).address());
+    assert_eq!(ensemble.member_of(session.id).expect("it is connected"), follower);
+
+    ensemble.member_mut(leader).kill();
+    let next = ensemble.leader().expect("another leader");
+    assert_ne!(next, leader);
+    ensemble.member_mut(leader).restart().expect("it follows");
+    assert_eq!(ensemble.member(leader).mode(), Some(Mode::Follower));
+
+    ensemble.member_mut(next).pause().expect("it runs");
+    let third = ensemble.leader().expect("a leader that is not paused");
+    assert_ne!(third, next);
+    ensemble.member_mut(next).resume().expect("it runs");
+    ensemble.member_mut(next).wait_until(|mode| mode == Mode::Follower).expect("it follows");
+}
+
+#[test]
+fn a_lone_member_serves_reads_if_it_is_told_to() {
+    let options = Options::default().property("readonlymode.enabled", "true");
+    let Some(mut ensemble) = ensemble(&options) else { return };
+    let answer = |ensemble: &Ensemble, index| {
+        ensemble.member(index).four_letter_word("isro").expect("an answer")
+    };
+    assert_eq!(answer(&ensemble, 0), "rw");
+    ensemble.member_mut(1).kill();
+    ensemble.member_mut(2).kill();
+    ensemble.member_mut(0).wait_until(|mode| mode == Mode::ReadOnly).expect("it serves reads");
+    assert_eq!(answer(&ensemble, 0), "ro");
+    ensemble.member_mut(1).restart().expect("a quorum");
+    assert_eq!(answer(&ensemble, 1), "rw");
+}
+
+/// A running ensemble, if the environment asks for foreign programs and has them.
+fn ensemble(options: &Options) -> Option<Ensemble> {
+    let program = enabled().then(|| Kind::Apache.need()).flatten()?;
+    Some(Ensemble::start(&program, options).expect("an ensemble"))
+}
+
+/// The bytes of a handshake and nothing else.
+struct RawSession {
+    id: i64,
+    _stream: TcpStream,
+}
+
+impl RawSession {
+    fn open(address: SocketAddr) -> Self {
+        let mut stream = TcpStream::connect(address).expect("the server listens");
+        let request = ConnectRequest {
+            protocol_version: 0,
+            last_zxid_seen: Zxid::ZERO,
+            timeout_ms: 20_000,
+            session: SessionId::NONE,
+            password: Some(Blob::from(&[0; 16][..])),
+            read_only: Some(false),
+        };
+        let body = request.to_vec();
+        let length = u32::try_from(body.len()).expect("a short frame");
+        stream.write_all(&[&length.to_be_bytes()[..], &body].concat()).expect("it reads");
+        let mut length = [0; 4];
+        stream.read_exact(&mut length).expect("it answers");
+        let mut frame = vec![0; u32::from_be_bytes(length) as usize];
+        stream.read_exact(&mut frame).expect("it answers in full");
+        let response: ConnectResponse<'_> = Reader::new(&frame).read().expect("an answer");
+        Self { id: response.session.0, _stream: stream }
+    }
+}
