@@ -5,7 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::HostPort;
-use crate::{ids::SessionId, limits, secret::Secret, wire::PASSWORD_LENGTH};
+use crate::{
+    ids::SessionId,
+    limits,
+    secret::Secret,
+    wire::{PASSWORD_LENGTH, Xid},
+};
 
 /// Settings of one [`Session`](super::Session). Start from [`Config::new`].
 #[derive(Clone, Debug)]
@@ -40,10 +45,14 @@ pub struct Config {
     pub request_bytes_max: usize,
     /// Watches that may be set or on their way.
     pub watches_max: usize,
+    /// Bytes of the paths of all watches together.
+    pub watch_bytes_max: usize,
     /// Bytes of paths in one `SetWatches` request.
     pub set_watches_bytes_max: usize,
     /// The pauses between two attempts.
     pub backoff: Backoff,
+    /// The number of the first request, for tests of what follows the largest.
+    pub first_xid: Xid,
 }
 
 impl Config {
@@ -63,8 +72,10 @@ impl Config {
             requests_max: 65_536,
             request_bytes_max: 64 << 20,
             watches_max: 1_000_000,
+            watch_bytes_max: 64 << 20,
             set_watches_bytes_max: 128 * 1024,
             backoff: Backoff::UPSTREAM,
+            first_xid: Xid(1),
         }
     }
 }
@@ -107,6 +118,8 @@ pub struct SaslLogin {
     pub user: String,
     /// The password.
     pub password: Secret<String>,
+    /// The client's nonce, for tests with known answers; `None` draws one for each exchange.
+    pub client_nonce: Option<String>,
 }
 
 /// What it takes to go on with a session elsewhere: in another process, after a restart.

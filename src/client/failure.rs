@@ -49,6 +49,10 @@ pub enum SubmitError {
     /// The operation does nothing without a watcher.
     #[error("no watcher was given")]
     WatcherNeeded,
+    /// The watch's mode does not exist, or its path is no text or too long to be set again after a
+    /// reconnect.
+    #[error("no such watch can be set")]
+    InvalidWatch,
     /// The operation cannot set a watch.
     #[error("{0} sets no watch")]
     NotWatchable(Op),
@@ -69,6 +73,7 @@ impl SubmitError {
             Self::TooLong { .. }
             | Self::NotARequest(_)
             | Self::WatcherNeeded
+            | Self::InvalidWatch
             | Self::NotWatchable(_) => ErrorCode::BAD_ARGUMENTS,
         }
     }

@@ -151,6 +151,16 @@ impl Outbox {
         usize::try_from(self.queued - self.sent).unwrap_or(usize::MAX)
     }
 
+    /// How many bytes of the whole stream were sent.
+    pub(crate) const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Where in the whole stream the next byte queued will be.
+    pub(crate) const fn queued(&self) -> u64 {
+        self.queued
+    }
+
     /// Forgets everything; nothing more is lent.
     pub(crate) fn clear(&mut self, pool: &mut Pool) {
         for chunk in self.chunks.drain(..) {

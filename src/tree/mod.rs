@@ -19,7 +19,6 @@ mod acl;
 mod acl_table;
 mod answer;
 mod apply;
-mod create_mode;
 mod fired;
 mod node;
 mod pending;
@@ -35,7 +34,6 @@ mod watches;
 
 pub use answer::Answer;
 pub use apply::Outcome;
-pub use create_mode::CreateMode;
 pub use fired::{Change, Fired};
 pub use removal::RemovalCursor;
 pub use restore::{RestoreError, StoredNode, StoredStat};

@@ -14,7 +14,7 @@ use crate::{
     hash::Keys,
     ids::{SessionId, Zxid},
     path,
-    wire::{AclList, Stat},
+    wire::{AclList, CreateMode, Stat},
 };
 
 /// A znode's slot.
@@ -42,7 +42,8 @@ pub(super) const TTL_MARK: u64 = 0xff << 56;
 const TTL_BITS: u64 = (1 << 40) - 1;
 
 /// The longest time to live, in milliseconds.
-pub(super) const TTL_MAX_MS: i64 = TTL_BITS.cast_signed();
+pub(super) const TTL_MAX_MS: i64 = CreateMode::TTL_MAX_MS;
+const _: () = assert!(TTL_MAX_MS == TTL_BITS.cast_signed());
 
 impl Owner {
     /// The number that stands for it in snapshots and digests.

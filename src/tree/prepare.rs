@@ -8,7 +8,6 @@ use std::borrow::Cow;
 
 use super::{
     Caller, Config, Tree, acl,
-    create_mode::CreateMode,
     node::{Owner, TTL_MAX_MS},
     pending::{Facts, View},
     quota::{self, Track, Verdict},
@@ -18,8 +17,8 @@ use crate::{
     ids::SessionId,
     path,
     wire::{
-        AclEntry, AclList, Blob, CreateKind, CreateRequest, ErrorCode, List, MultiOp, MultiOps, Op,
-        Request, SetAclRequest, SetDataRequest, Text, Txn, VersionRequest, perms,
+        AclEntry, AclList, Blob, CreateKind, CreateMode, CreateRequest, ErrorCode, List, MultiOp,
+        MultiOps, Op, Request, SetAclRequest, SetDataRequest, Text, Txn, VersionRequest, perms,
     },
 };
 

@@ -20,7 +20,7 @@ record! {
         pub data: Option<Blob<'a>>,
         /// Its ACL.
         pub acl: Option<List<'a, AclEntry<'a>>>,
-        /// The create mode, see `CreateMode`.
+        /// The create mode, see [`CreateMode`](super::CreateMode).
         pub flags: i32,
     }
 }
@@ -34,7 +34,7 @@ record! {
         pub data: Option<Blob<'a>>,
         /// Its ACL.
         pub acl: Option<List<'a, AclEntry<'a>>>,
-        /// The create mode, see `CreateMode`.
+        /// The create mode, see [`CreateMode`](super::CreateMode).
         pub flags: i32,
         /// Time to live, in milliseconds.
         pub ttl_ms: i64,

@@ -1,5 +1,6 @@
 //! ZooKeeper's state machines in a deterministic, virtual world.
 
+pub mod client;
 pub mod fuzz;
 pub mod generate;
 pub mod model;

@@ -162,7 +162,7 @@ pub(super) fn body(op: Option<Op>, error: ErrorCode, rest: &[u8]) -> Body {
             let response = Response::decode(op, &mut reader);
             let response = response.unwrap_or_else(|error| panic!("the answer to {op}: {error}"));
             assert!(reader.rest().is_empty(), "bytes behind the answer to {op}");
-            owned(response)
+            response.into()
         }
         _ if rest.is_empty() => Body::Empty,
         _ => Body::Raw(rest.to_vec()),
@@ -178,30 +178,32 @@ pub(super) fn event(header: ReplyHeader, rest: &[u8]) -> Option<WatchEvent> {
     Some(WatchEvent { zxid: header.zxid, kind, path: text(event.path) })
 }
 
-fn owned(response: Response<'_>) -> Body {
-    match response {
-        Response::Path(path) => Body::Path(text(path)),
-        Response::Create2 { path, stat } => Body::Created(text(path), stat),
-        Response::Stat(stat) => Body::Stat(stat),
-        Response::Data { data, stat } => Body::Data(blob(data), stat),
-        Response::Acl { acl, stat } => {
-            let entries = acl.iter().flat_map(List::iter);
-            let acl =
-                entries.map(|entry| Acl::new(entry.perms, &text(entry.scheme), &text(entry.id)));
-            Body::Acl(acl.collect(), stat)
+impl From<Response<'_>> for Body {
+    fn from(response: Response<'_>) -> Self {
+        match response {
+            Response::Path(path) => Self::Path(text(path)),
+            Response::Create2 { path, stat } => Self::Created(text(path), stat),
+            Response::Stat(stat) => Self::Stat(stat),
+            Response::Data { data, stat } => Self::Data(blob(data), stat),
+            Response::Acl { acl, stat } => {
+                let entries = acl.iter().flat_map(List::iter);
+                let acl = entries
+                    .map(|entry| Acl::new(entry.perms, &text(entry.scheme), &text(entry.id)));
+                Self::Acl(acl.collect(), stat)
+            }
+            Response::Names(list) => Self::Names(names(list)),
+            Response::Children2 { children, stat } => Self::Children(names(children), stat),
+            Response::Multi(results) => Self::Multi(results.iter().map(result).collect()),
+            Response::Count(count) => Self::Count(count),
+            Response::Identities(list) => {
+                let list = list.iter().flat_map(List::iter);
+                let pair = |info: ClientInfo<'_>| (text(info.scheme), text(info.user));
+                Self::Identities(list.map(pair).collect())
+            }
+            Response::Error(error) => Self::Error(error),
+            Response::Token(token) => Self::Token(blob(token)),
+            _ => Self::Empty,
         }
-        Response::Names(list) => Body::Names(names(list)),
-        Response::Children2 { children, stat } => Body::Children(names(children), stat),
-        Response::Multi(results) => Body::Multi(results.iter().map(result).collect()),
-        Response::Count(count) => Body::Count(count),
-        Response::Identities(list) => {
-            let list = list.iter().flat_map(List::iter);
-            let pair = |info: ClientInfo<'_>| (text(info.scheme), text(info.user));
-            Body::Identities(list.map(pair).collect())
-        }
-        Response::Error(error) => Body::Error(error),
-        Response::Token(token) => Body::Token(blob(token)),
-        _ => Body::Empty,
     }
 }
 

@@ -22,6 +22,9 @@ pub enum CreateMode {
 }
 
 impl CreateMode {
+    /// The longest time to live, in milliseconds: 40 bits of the znode's owner hold it.
+    pub const TTL_MAX_MS: i64 = (1 << 40) - 1;
+
     /// The mode of these flags.
     #[must_use]
     pub const fn from_flags(flags: i32) -> Option<Self> {

@@ -1,0 +1,113 @@
+//! Every deadline of a session, in one table.
+
+use crate::time::Instant;
+
+/// What a deadline is for, in the order in which those that are due together are handled.
+///
+/// Behaviour: the order of checks in `ClientCnxn.SendThread.run`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Timer {
+    /// The session must be over on the server.
+    Expiry,
+    /// No server gave a first session in time.
+    NewSession,
+    /// The connection or its handshake takes too long.
+    Connect,
+    /// Nothing was heard for too long.
+    Read,
+    /// The oldest request that has a time limit.
+    Request,
+    /// The pause before the next attempt is over.
+    Attempt,
+    /// The server is to hear something.
+    Ping,
+    /// A writable server is to be looked for.
+    Probe,
+    /// The probe under way takes too long.
+    ProbeEnd,
+}
+
+impl Timer {
+    const ALL: [Self; 9] = [
+        Self::Expiry,
+        Self::NewSession,
+        Self::Connect,
+        Self::Read,
+        Self::Request,
+        Self::Attempt,
+        Self::Ping,
+        Self::Probe,
+        Self::ProbeEnd,
+    ];
+
+    /// What it is called in logs.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Expiry => "session expiry",
+            Self::NewSession => "new session",
+            Self::Connect => "connect",
+            Self::Read => "read",
+            Self::Request => "request",
+            Self::Attempt => "next attempt",
+            Self::Ping => "ping",
+            Self::Probe => "read-write probe",
+            Self::ProbeEnd => "end of probe",
+        }
+    }
+}
+
+/// The deadlines that are set.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    at: [Option<Instant>; Timer::ALL.len()],
+}
+
+impl Timers {
+    pub(super) const fn set(&mut self, timer: Timer, at: Instant) {
+        self.at[timer as usize] = Some(at);
+    }
+
+    pub(super) const fn clear(&mut self, timer: Timer) {
+        self.at[timer as usize] = None;
+    }
+
+    pub(super) const fn clear_all(&mut self) {
+        self.at = [None; Timer::ALL.len()];
+    }
+
+    pub(super) const fn get(&self, timer: Timer) -> Option<Instant> {
+        self.at[timer as usize]
+    }
+
+    /// The next deadline.
+    pub(super) fn next(&self) -> Option<(Instant, Timer)> {
+        let set = Timer::ALL.into_iter().filter_map(|timer| Some((self.get(timer)?, timer)));
+        set.min_by_key(|&(at, _)| at)
+    }
+
+    /// The first of those that are due, in order of importance; it is cleared.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<Timer> {
+        let due = Timer::ALL.into_iter().find(|&timer| self.get(timer).is_some_and(|at| at <= now));
+        due.inspect(|&timer| self.clear(timer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_together_goes_by_importance() {
+        let mut timers = Timers::default();
+        timers.set(Timer::Ping, Instant::from_millis(1));
+        timers.set(Timer::Read, Instant::from_millis(2));
+        timers.set(Timer::Probe, Instant::from_millis(3));
+        assert_eq!(timers.next(), Some((Instant::from_millis(1), Timer::Ping)));
+        assert_eq!(timers.take_due(Instant::ZERO), None);
+        let now = Instant::from_millis(2);
+        assert_eq!(timers.take_due(now), Some(Timer::Read));
+        assert_eq!(timers.take_due(now), Some(Timer::Ping));
+        assert_eq!(timers.take_due(now), None);
+        assert_eq!(timers.next(), Some((Instant::from_millis(3), Timer::Probe)));
+    }
+}
