@@ -21,6 +21,7 @@
 //! is ended through its process id. Nothing here waits for a fixed time: readiness and the end of
 //! a process are polled until a [`Deadline`].
 
+pub mod client;
 mod deadline;
 mod ensemble;
 mod group;
@@ -29,8 +30,11 @@ mod options;
 pub mod oracle;
 mod ports;
 mod program;
+mod proxy;
+pub mod scenarios;
 mod server;
 mod shell;
+mod target;
 
 pub use deadline::Deadline;
 pub use ensemble::Ensemble;
@@ -39,5 +43,7 @@ pub use need::{enabled, in_ci, need, skipped};
 pub use options::Options;
 pub use ports::{four_letter_word, free_port};
 pub use program::{Kind, Program, data_path, need_python};
+pub use proxy::Proxy;
 pub use server::{Mode, Server};
 pub use shell::Shell;
+pub use target::{Target, TargetKind};
