@@ -3,7 +3,8 @@
 //! Nothing here touches a socket, a file, a clock, a thread or a random device: bytes and times go
 //! in, bytes, deadlines and events come out. [`server::Server`] is a whole standalone ZooKeeper
 //! server; [`endpoint::Endpoint`] its network half, for other backends; [`tree::Tree`] the data
-//! half; [`wire`] what both speak. Drivers put them on real things.
+//! half; [`client::Session`] a client's session; [`wire`] what both sides speak. Drivers put them on
+//! real things.
 //!
 //! # The contract
 //!

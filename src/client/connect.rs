@@ -78,6 +78,8 @@ impl Session {
             self.timers.clear(timer);
         }
         self.restoring = 0;
+        self.lent = 0;
+        self.broken = None;
         let Phase::Linked(link) = &mut self.phase else { return 0 };
         let sent = link.outbox.sent();
         self.requests.reuse_unsent(sent);

@@ -62,9 +62,10 @@ impl Session {
         }
     }
 
-    /// The newest time seen.
+    /// The newest time seen. Whoever calls is done with the last event.
     pub(super) fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        self.finish_lent();
     }
 
     /// A whole frame was heard.

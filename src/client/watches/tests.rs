@@ -323,6 +323,9 @@ fn paths_that_no_server_should_send_are_harmless() {
     assert_eq!(tables.fire(NodeCreated, &"/".repeat(1 << 20)), ids(&[1]));
 }
 
+/// Events, and who is told of each.
+type Told<'a> = &'a [(WatchEventKind, &'a [u64])];
+
 #[test]
 fn removal_tells_by_kind_who_lost_what() {
     use WatchEventKind::{ChildWatchRemoved, DataWatchRemoved, PersistentWatchRemoved};
@@ -335,7 +338,7 @@ fn removal_tells_by_kind_who_lost_what() {
         assert!(tables.register(Data, "/b", WatcherId(1)));
         tables
     };
-    let rows: [(Option<u64>, WatcherType, &[(WatchEventKind, &[u64])], usize); 9] = [
+    let rows: [(Option<u64>, WatcherType, Told<'_>, usize); 9] = [
         (Some(1), WatcherType::Children, &[(ChildWatchRemoved, &[1])], 8),
         (Some(1), WatcherType::Data, &[(DataWatchRemoved, &[1])], 7),
         (Some(1), WatcherType::Persistent, &[(PersistentWatchRemoved, &[1])], 8),
