@@ -54,8 +54,7 @@ impl Proxy {
         let listener = TcpListener::bind(address)?;
         let state =
             State { gate: Gate::Open, is_listening: true, connections: Vec::new(), accepted: 0 };
-        let shared =
-            Arc::new(Shared { target, state: Mutex::new(state), changed: Condvar::new() });
+        let shared = Arc::new(Shared { target, state: Mutex::new(state), changed: Condvar::new() });
         let acceptor = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || shared.accept(address, listener))

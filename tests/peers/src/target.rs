@@ -52,7 +52,6 @@ pub struct Target(Running);
 enum Running {
     Apache(Server),
     Mio(zookeeper_mio::Running),
-    Smol(zookeeper_smol::Running),
 }
 
 impl Target {
@@ -73,7 +72,7 @@ impl Target {
                 None => return Ok(None),
             },
             TargetKind::Mio => Running::Mio(start_mio()?),
-            TargetKind::Smol => Running::Smol(start_smol()?),
+            TargetKind::Smol => return Ok(None),
         })))
     }
 
@@ -83,7 +82,6 @@ impl Target {
         match &self.0 {
             Running::Apache(server) => server.address(),
             Running::Mio(server) => server.address(),
-            Running::Smol(server) => server.address(),
         }
     }
 }
@@ -101,13 +99,6 @@ fn start_mio() -> io::Result<zookeeper_mio::Running> {
     config.listen = vec![([127, 0, 0, 1], 0).into()];
     configure(&mut config.server);
     zookeeper_mio::Server::spawn(config)
-}
-
-fn start_smol() -> io::Result<zookeeper_smol::Running> {
-    let mut config = zookeeper_smol::Config::default();
-    config.listen = vec![([127, 0, 0, 1], 0).into()];
-    configure(&mut config.server);
-    zookeeper_smol::Server::spawn(config)
 }
 
 /// The same as [`options`].

@@ -4,6 +4,8 @@
 //! both drivers share are the core's; those that each has for itself are told here by [`Link`] and
 //! [`Update`].
 
+mod smol;
+
 use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,8 +18,10 @@ use zookeeper_core::client::operation::{
 use zookeeper_core::client::{Backoff, CloseReason, Credentials, Error, WatchEventKind};
 use zookeeper_core::wire::{AddWatchMode, ErrorCode, Id, Stat, WatcherType};
 
+pub use smol::{SmolClient, SmolStates, SmolWatch};
+
 /// Only something that hangs takes this long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a client is begun with.
 #[derive(Clone, Debug)]
@@ -133,14 +137,18 @@ pub trait Feed {
     /// # Panics
     ///
     /// If it does not come.
+    #[track_caller]
     fn next(&mut self) -> Self::Item {
-        self.next_within(PATIENCE).expect("something is told")
+        self.next_within(PATIENCE).expect("nothing was told")
     }
 }
 
 /// A watch that a client has set.
 pub trait TestWatch: Feed<Item = Update> + Send {
-    /// Removes it; the last things it tells stay in the feed.
+    /// Whether the last thing it tells is its removal by [`TestWatch::remove`].
+    const TELLS_ITS_REMOVAL: bool;
+
+    /// Removes it.
     ///
     /// # Errors
     ///
@@ -165,8 +173,12 @@ pub trait TestClient: Clone + Send + Sync + 'static {
     /// A client that has found one.
     fn connect(settings: &Settings) -> Result<Self, String>;
 
-    fn create(&self, path: &str, data: &[u8], options: impl Into<CreateOptions>)
-    -> Outcome<Created>;
+    fn create(
+        &self,
+        path: &str,
+        data: &[u8],
+        options: impl Into<CreateOptions>,
+    ) -> Outcome<Created>;
     fn create_with_parents(
         &self,
         path: &str,

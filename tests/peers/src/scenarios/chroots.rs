@@ -106,12 +106,15 @@ fn watches<C: TestClient>(stage: &Stage<C>) {
     let client = rooted(stage);
     let (_, mut root) = client.get_children_and_watch("/").expect("listed");
     let (_, mut exist) = client.exists_and_watch("/a").expect("asked");
-    let mut recursive =
-        client.add_watch("/", AddWatchMode::PersistentRecursive).expect("set");
     stage.node("/root/a");
     assert_eq!(exist.next().change(), Some((NodeCreated, "/a")));
     assert_eq!(root.next().change(), Some((NodeChildrenChanged, "/")));
-    assert_eq!(recursive.next().change(), Some((NodeCreated, "/a")));
+
+    // By a session of its own: before 3.9, several kinds of watches of one session on one path get
+    // into each other's way (ZOOKEEPER-4466).
+    let watcher = C::connect(&Settings::new(format!("{}{}/root", stage.server, stage.root)));
+    let watcher = watcher.expect("a session");
+    let mut recursive = watcher.add_watch("/", AddWatchMode::PersistentRecursive).expect("set");
     // Not below the root, although its path begins with the root's.
     stage.node("/root2");
 
@@ -122,12 +125,15 @@ fn watches<C: TestClient>(stage: &Stage<C>) {
 
     let (_, mut one) = client.get_data_and_watch("/a").expect("read");
     one.remove().expect("removed");
-    assert_eq!(one.next().change(), Some((DataWatchRemoved, "/a")));
+    if C::Watch::TELLS_ITS_REMOVAL {
+        assert_eq!(one.next().change(), Some((DataWatchRemoved, "/a")));
+    }
     let (_, mut one) = client.get_data_and_watch("/a").expect("read");
     client.remove_all_watches("/a", WatcherType::Data, false).expect("removed");
     assert_eq!(one.next().change(), Some((DataWatchRemoved, "/a")));
     client.delete("/a", None).expect("removed");
     assert_eq!(recursive.next().change(), Some((NodeDeleted, "/a")));
+    watcher.close();
     client.close();
 }
 
@@ -144,7 +150,7 @@ fn reconnect<C: TestClient>(stage: &Stage<C>) {
     stage.client.set_data(&stage.path("/root/a"), b"x", None).expect("set");
     proxy.open_gate();
     client.wait_for(Link::Connected);
-    let mut change = |feed: &mut C::Watch| loop {
+    let change = |feed: &mut C::Watch| loop {
         let update = feed.next();
         if let Some((kind, path)) = update.change() {
             break (kind, path.to_owned());

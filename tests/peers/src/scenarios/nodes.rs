@@ -88,9 +88,8 @@ fn children<C: TestClient>(stage: &Stage<C>) {
 fn create_modes<C: TestClient>(stage: &Stage<C>) {
     let client = &stage.client;
     let name = |below: &str| stage.path(below);
-    let create = |below: &str, mode: CreateMode| {
-        client.create(&name(below), b"", mode).expect("made").path
-    };
+    let create =
+        |below: &str, mode: CreateMode| client.create(&name(below), b"", mode).expect("made").path;
     assert_eq!(create("/s-", CreateMode::PersistentSequential), name("/s-0000000000"));
     assert_eq!(create("/s-", CreateMode::EphemeralSequential), name("/s-0000000001"));
     assert_eq!(create("/", CreateMode::PersistentSequential), name("/0000000002"));

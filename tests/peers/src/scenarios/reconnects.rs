@@ -16,6 +16,7 @@ pub(super) fn scenarios<C: TestClient>() -> Vec<Scenario<C>> {
         ("reconnect", reconnect),
         ("requests-while-away", requests_while_away),
         ("watches-that-missed-something", missed),
+        ("persistent-watches-that-missed-something", missed_by_persistent),
         ("watches-that-missed-nothing", kept),
         ("many-watches", many_watches),
         ("other-servers", other_servers),
@@ -96,37 +97,71 @@ fn missed<C: TestClient>(stage: &Stage<C>) {
         assert_eq!(watch.next(), Update::Suspended);
         assert_eq!(watch.next().change(), Some((kind, path)));
     }
-    assert_eq!((persistent.next(), persistent.next()), (Update::Suspended, Update::Restored));
+    // It hears what the session hears.
+    assert_eq!(persistent.next(), Update::Suspended);
+    let mut heard: Vec<_> = [(); 3].map(|()| persistent.next()).into();
+    heard.sort_unstable_by_key(|update| update.change().map(|(_, path)| path.to_owned()));
+    let heard: Vec<_> = heard.iter().map(Update::change).collect();
+    let expected = [(NodeDataChanged, &changed), (NodeDeleted, &gone), (NodeCreated, &new)];
+    assert_eq!(heard, expected.map(|(kind, path)| Some((kind, path.as_str()))));
+    assert_eq!(persistent.next(), Update::Restored);
     client.set_data(&changed, b"y", None).expect("set");
     assert_eq!(persistent.next().change(), Some((NodeDataChanged, changed.as_str())));
     client.close();
 }
 
-/// Watches of what did not change meanwhile are set again, time after time, and fire.
+/// Nobody tells a persistent watch what it missed: it is said to be set again.
+fn missed_by_persistent<C: TestClient>(stage: &Stage<C>) {
+    let (client, proxy) = stage.fragile();
+    let path = stage.node("/node");
+    let mut watches = [AddWatchMode::Persistent, AddWatchMode::PersistentRecursive]
+        .map(|mode| client.add_watch(&stage.node(&format!("/{mode:?}")), mode).expect("set"));
+    away(&client, &proxy, || {
+        for mode in ["Persistent", "PersistentRecursive"] {
+            stage.client.set_data(&stage.path(&format!("/{mode}")), b"x", None).expect("set");
+        }
+    });
+    client.get_data_in_order(&path).expect("read");
+    for watch in &mut watches {
+        assert_eq!((watch.next(), watch.next()), (Update::Suspended, Update::Restored));
+        assert_eq!(watch.poll(), None);
+    }
+    client.close();
+}
+
+/// Watches of what did not change meanwhile are set again, time after time, and fire. Each is on a
+/// znode of its own (ZOOKEEPER-4466).
 fn kept<C: TestClient>(stage: &Stage<C>) {
     let (client, proxy) = stage.fragile();
-    let (path, new) = (stage.node("/node"), stage.path("/node/new"));
-    let (_, data) = client.get_data_and_watch(&path).expect("read");
-    let (_, creation) = client.exists_and_watch(&new).expect("asked");
-    let (_, children) = client.get_children_and_watch(&path).expect("listed");
-    let persistent = client.add_watch(&path, AddWatchMode::Persistent).expect("set");
-    let mode = AddWatchMode::PersistentRecursive;
-    let recursive = client.add_watch(&path, mode).expect("set");
-    let mut watches = [data, creation, children, persistent, recursive];
+    let [data, parent, single, tree] =
+        ["/data", "/parent", "/single", "/tree"].map(|below| stage.node(below));
+    let new = stage.path("/new");
+    let mut watches = [
+        client.get_data_and_watch(&data).expect("read").1,
+        client.exists_and_watch(&new).expect("asked").1,
+        client.get_children_and_watch(&parent).expect("listed").1,
+        client.add_watch(&single, AddWatchMode::Persistent).expect("set"),
+        client.add_watch(&tree, AddWatchMode::PersistentRecursive).expect("set"),
+    ];
     for _ in 0..3 {
         away(&client, &proxy, || ());
         for watch in &mut watches {
             assert_eq!((watch.next(), watch.next()), (Update::Suspended, Update::Restored));
         }
     }
-    stage.client.set_data(&path, b"x", None).expect("set");
-    stage.node("/node/new");
+    for path in [&data, &single, &tree] {
+        stage.client.set_data(path, b"x", None).expect("set");
+    }
+    stage.node("/new");
+    let [_, below_single, below_tree] =
+        ["/parent/x", "/single/x", "/tree/x"].map(|below| stage.node(below));
+    stage.client.set_data(&below_single, b"x", None).expect("set");
     let expected: [&[(WatchEventKind, &str)]; 5] = [
-        &[(NodeDataChanged, &path)],
+        &[(NodeDataChanged, &data)],
         &[(NodeCreated, &new)],
-        &[(NodeChildrenChanged, &path)],
-        &[(NodeDataChanged, &path), (NodeChildrenChanged, &path)],
-        &[(NodeDataChanged, &path), (NodeCreated, &new)],
+        &[(NodeChildrenChanged, &parent)],
+        &[(NodeDataChanged, &single), (NodeChildrenChanged, &single)],
+        &[(NodeDataChanged, &tree), (NodeCreated, &below_tree)],
     ];
     for (watch, expected) in watches.iter_mut().zip(expected) {
         for change in expected {

@@ -75,11 +75,15 @@ fn wrong_password<C: TestClient>(stage: &Stage<C>) {
     assert_eq!(client.ended(), CloseReason::Expired);
     let first = states.next();
     assert!(first == Link::Lost || (first == Link::Suspended && states.next() == Link::Lost));
-    assert!(C::connect(&stage.settings().resume(Credentials {
-        session: good.session,
-        password: Secret(vec![0; 16].into()),
-    }))
-    .is_err());
+    assert!(
+        C::connect(
+            &stage.settings().resume(Credentials {
+                session: good.session,
+                password: Secret(vec![0; 16].into()),
+            })
+        )
+        .is_err()
+    );
     // The session is none the worse for it.
     stage.client.exists(&stage.root).expect("asked");
 }
