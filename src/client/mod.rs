@@ -36,6 +36,8 @@ mod keepalive;
 mod link;
 pub mod operation;
 mod probe;
+pub mod procedure;
+pub mod protected;
 mod queue;
 mod replies;
 mod retry;
@@ -43,6 +45,7 @@ mod sasl;
 mod state;
 mod submit;
 mod timers;
+mod view;
 mod watches;
 
 use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
@@ -61,10 +64,13 @@ use inflight::Requests;
 use keepalive::Times;
 pub use operation::Operation;
 use probe::Probe;
+pub use procedure::Procedure;
+pub use protected::ProtectionId;
 use queue::Queue;
 pub use retry::{Repetition, Retry, RetryPolicy};
 use state::Phase;
 use timers::{Timer, Timers};
+pub use view::{ConnectionState, WatchedEvent};
 use watches::WatchTables;
 
 use crate::{
@@ -364,6 +370,12 @@ impl Session {
     #[must_use]
     pub fn watches(&self) -> usize {
         self.watches.len()
+    }
+
+    /// Whether somebody watches something. It is ahead of events that are yet to be polled.
+    #[must_use]
+    pub fn is_watching(&self, watcher: WatcherId) -> bool {
+        self.watches.is_holding(watcher)
     }
 
     /// The highest zxid seen in a reply.

@@ -165,3 +165,121 @@ fn is_expiry(error: &Error) -> bool {
         Error::Request(RequestError::SessionExpired { .. }) | Error::Refused(SubmitError::Expired)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use quickcheck::quickcheck;
+
+    use super::*;
+    use crate::client::ArgumentError;
+
+    const KINDS: [Repetition; 3] = [Repetition::Harmless, Repetition::Guarded, Repetition::Unsafe];
+
+    fn lost(maybe_executed: bool) -> Error {
+        RequestError::ConnectionLoss { maybe_executed }.into()
+    }
+
+    #[test]
+    fn what_was_not_sent_can_always_be_repeated() {
+        let policy = RetryPolicy::default();
+        let unsent = [
+            lost(false),
+            RequestError::TimedOut { maybe_executed: false }.into(),
+            Error::server(ErrorCode::THROTTLED),
+            Error::server(ErrorCode::OPERATION_TIMEOUT),
+            SubmitError::QueueFull(1).into(),
+            SubmitError::BytesFull(1).into(),
+        ];
+        for error in &unsent {
+            assert!(KINDS.iter().all(|&kind| policy.repeats(error, kind)), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_may_have_happened_depends_on_the_operation() {
+        let policy = RetryPolicy::default();
+        for error in [lost(true), RequestError::TimedOut { maybe_executed: true }.into()] {
+            assert_eq!(KINDS.map(|kind| policy.repeats(&error, kind)), [true, true, false]);
+        }
+        let strict = RetryPolicy { repeats_guarded: false, ..policy };
+        assert_eq!(KINDS.map(|kind| strict.repeats(&lost(true), kind)), [true, false, false]);
+        assert_eq!(KINDS.map(|kind| strict.repeats(&lost(false), kind)), [true; 3]);
+    }
+
+    #[test]
+    fn what_cannot_change_is_never_repeated() {
+        let policy = RetryPolicy::default();
+        let expired = Error::from(RequestError::SessionExpired { maybe_executed: false });
+        let refused = Error::from(SubmitError::Expired);
+        for error in [
+            &Error::server(ErrorCode::NO_NODE),
+            &Error::server(ErrorCode::BAD_VERSION),
+            &RequestError::AuthFailed { maybe_executed: false }.into(),
+            &RequestError::Closed { maybe_executed: false }.into(),
+            &RequestError::ReplyTooLarge { length: 2, max: 1 }.into(),
+            &SubmitError::Closing.into(),
+            &SubmitError::TooManyWatches(1).into(),
+            &ArgumentError::EmptyAcl.into(),
+            &Error::UnexpectedReply,
+            &expired,
+            &refused,
+        ] {
+            assert!(KINDS.iter().all(|&kind| !policy.repeats(error, kind)), "{error}");
+        }
+        let renewing = RetryPolicy { repeats_expired: true, ..policy };
+        assert!(KINDS.iter().all(|&kind| renewing.repeats(&expired, kind)));
+        assert!(KINDS.iter().all(|&kind| renewing.repeats(&refused, kind)));
+        let doubtful = RequestError::SessionExpired { maybe_executed: true }.into();
+        assert!(!renewing.repeats(&doubtful, Repetition::Unsafe));
+    }
+
+    #[test]
+    fn delays_grow_to_their_bound() {
+        let policy = RetryPolicy { jitter_percent: 0, ..RetryPolicy::default() };
+        let mut rng = Rng::new(1);
+        let delays: Vec<_> = (1..10).map(|n| policy.delay(n, &mut rng).as_millis()).collect();
+        assert_eq!(delays, [100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]);
+        assert_eq!(policy.delay(u32::MAX, &mut rng), policy.delay_max);
+    }
+
+    #[test]
+    fn tries_and_time_end() {
+        let (now, second) = (Instant::from_millis(5_000), Duration::from_secs(1));
+        let try_all = |policy: RetryPolicy, apart: Duration| {
+            let (mut retry, mut now) = (Retry::new(policy, now, 7), now);
+            while let Some(delay) = retry.handle_failure(now, &lost(false), Repetition::Unsafe) {
+                now = now + delay + apart;
+            }
+            retry.failures()
+        };
+        assert_eq!(try_all(RetryPolicy::default(), second), 8);
+        assert_eq!(try_all(RetryPolicy::NEVER, second), 1);
+        assert_eq!(try_all(RetryPolicy { tries_max: 0, ..RetryPolicy::default() }, second), 1);
+        let hurried = RetryPolicy {
+            jitter_percent: 0,
+            deadline: Some(Duration::from_millis(2_300)),
+            ..RetryPolicy::default()
+        };
+        // After 0, 1.1 and 2.3 seconds; the next would begin at 3.7.
+        assert_eq!(try_all(hurried, second), 3);
+    }
+
+    quickcheck! {
+        fn delays_stay_in_their_range(millis: (u32, u32), factor: u32, rest: (u32, u32, u64)) -> bool {
+            let policy = RetryPolicy {
+                delay_min: Duration::from_millis(millis.0.into()),
+                delay_max: Duration::from_millis(millis.1.into()),
+                factor,
+                jitter_percent: rest.0,
+                ..RetryPolicy::default()
+            };
+            let full = RetryPolicy { jitter_percent: 0, ..policy };
+            let (mut one, mut two) = (Rng::new(rest.2), Rng::new(rest.2));
+            let delay = policy.delay(rest.1, &mut one);
+            let most = full.delay(rest.1, &mut two.clone());
+            let least = most * (100 - rest.0.min(100)) / 100;
+            delay <= most && most <= policy.delay_max && delay + Duration::from_micros(100) >= least
+                && policy.delay(rest.1, &mut two) == delay
+        }
+    }
+}

@@ -15,7 +15,8 @@ pub(super) enum Phase {
 
 impl CloseReason {
     /// The state that a session is left in.
-    pub(super) const fn state(&self) -> State {
+    #[must_use]
+    pub const fn state(&self) -> State {
         match self {
             Self::Closed { .. } | Self::Detached => State::Closed,
             Self::Expired | Self::ForeignSession(_) | Self::SelfExpired => State::Expired,
@@ -23,8 +24,15 @@ impl CloseReason {
         }
     }
 
+    /// Whether the server has no such session any more, or must not have: a new one may be begun.
+    #[must_use]
+    pub const fn is_expiry(&self) -> bool {
+        matches!(self.state(), State::Expired)
+    }
+
     /// What later requests are refused with.
-    pub(super) const fn submit_error(&self) -> SubmitError {
+    #[must_use]
+    pub const fn submit_error(&self) -> SubmitError {
         match self.state() {
             State::Expired => SubmitError::Expired,
             State::AuthFailed => SubmitError::AuthFailed,

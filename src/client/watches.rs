@@ -252,6 +252,12 @@ impl WatchTables {
         batches.finish()
     }
 
+    /// Whether this watcher holds a watch.
+    #[must_use]
+    pub(super) fn is_holding(&self, watcher: WatcherId) -> bool {
+        self.held.contains_key(&watcher)
+    }
+
     /// How many watches there are.
     #[must_use]
     pub(super) const fn len(&self) -> usize {

@@ -5,7 +5,7 @@ use std::time::{Instant as SystemInstant, SystemTime, UNIX_EPOCH};
 use zookeeper_core::Instant;
 
 /// The monotonic clock, counted from the start of the driver.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: SystemInstant,
 }

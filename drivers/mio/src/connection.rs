@@ -6,10 +6,8 @@ use std::{
 };
 
 use bytes::Buf;
-use mio::{Interest, Registry, event::Event, net::TcpStream};
+use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
 use zookeeper_core::{ConnId, Disconnect};
-
-use crate::token::Source;
 
 /// Pieces of output given to the system at a time.
 const SLICES_MAX: usize = 64;
@@ -20,6 +18,7 @@ pub(crate) struct Connection {
     pub(crate) id: ConnId,
     pub(crate) peer: SocketAddr,
     stream: TcpStream,
+    token: Token,
     /// There may be something to read.
     pub(crate) is_readable: bool,
     /// The end of input has come, so that no further edge will.
@@ -79,13 +78,34 @@ impl Connection {
         mut stream: TcpStream,
         peer: SocketAddr,
         id: ConnId,
+        token: Token,
         poll: &Registry,
     ) -> io::Result<Self> {
-        poll.register(&mut stream, token(id), Interest::READABLE)?;
-        Ok(Self {
+        poll.register(&mut stream, token, Interest::READABLE)?;
+        Ok(Self::registered(stream, peer, id, token))
+    }
+
+    /// Takes over a socket that connected by itself and is registered for everything. What was told
+    /// of it so far was about connecting: it may be readable, and it may have ended.
+    pub(crate) const fn connected(
+        stream: TcpStream,
+        peer: SocketAddr,
+        id: ConnId,
+        token: Token,
+    ) -> Self {
+        let mut connection = Self::registered(stream, peer, id, token);
+        connection.is_readable = true;
+        connection.is_read_closed = true;
+        connection.is_armed = true;
+        connection
+    }
+
+    const fn registered(stream: TcpStream, peer: SocketAddr, id: ConnId, token: Token) -> Self {
+        Self {
             id,
             peer,
             stream,
+            token,
             is_readable: false,
             is_read_closed: false,
             is_broken: false,
@@ -95,7 +115,7 @@ impl Connection {
             is_queued: false,
             turn: 0,
             written: 0,
-        })
+        }
     }
 
     /// Takes down what the system says.
@@ -124,6 +144,8 @@ impl Connection {
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     self.is_readable = false;
+                    // Otherwise it would have said so.
+                    self.is_read_closed = self.is_broken || self.output == Output::Failed;
                     Input::Blocked
                 }
                 io::ErrorKind::Interrupted => Input::Bytes(0),
@@ -169,7 +191,7 @@ impl Connection {
         self.is_armed = is_armed;
         let interest =
             if is_armed { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        if let Err(error) = poll.reregister(&mut self.stream, token(self.id), interest) {
+        if let Err(error) = poll.reregister(&mut self.stream, self.token, interest) {
             tracing::warn!(peer = %self.peer, %error, "cannot wait for a connection");
             self.fail_output();
         }
@@ -188,17 +210,14 @@ impl Connection {
     }
 }
 
-/// How the server calls an error of a socket.
-fn disconnect(kind: io::ErrorKind) -> Disconnect {
+/// How the machines call an error of a socket.
+pub(crate) fn disconnect(kind: io::ErrorKind) -> Disconnect {
     match kind {
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe => Disconnect::Reset,
+        io::ErrorKind::ConnectionRefused => Disconnect::Refused,
         io::ErrorKind::TimedOut => Disconnect::TimedOut,
         kind => Disconnect::Other(kind),
     }
-}
-
-fn token(id: ConnId) -> mio::Token {
-    Source::Connection(id.slot() as usize).token()
 }

@@ -256,7 +256,8 @@ impl EventLoop {
                 return;
             }
         };
-        match Connection::new(stream, peer, id, self.poll.registry()) {
+        let token = Source::Connection(id.slot() as usize).token();
+        match Connection::new(stream, peer, id, token, self.poll.registry()) {
             Ok(connection) => {
                 debug!(%peer, "connection accepted");
                 let slot = id.slot() as usize;

@@ -21,6 +21,7 @@
 //! ```
 
 mod accept;
+pub mod client;
 mod clock;
 mod closing;
 mod config;
@@ -33,6 +34,7 @@ mod log;
 mod server;
 mod token;
 
+pub use client::Client;
 pub use config::Config;
 pub use error::{BindError, RunError};
 pub use server::{Handle, Running, Server};

@@ -30,7 +30,7 @@ pub enum AccessList {
 
 impl AccessList {
     /// Refuses what servers refuse.
-    pub(super) fn check(&self) -> Result<(), ArgumentError> {
+    pub(in crate::client) fn check(&self) -> Result<(), ArgumentError> {
         match self {
             Self::Entries(entries) if entries.is_empty() => Err(ArgumentError::EmptyAcl),
             _ => Ok(()),

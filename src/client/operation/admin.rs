@@ -10,9 +10,6 @@ use super::{
 };
 use crate::wire::{Id, List, PathRequest, ReadRequest, ReconfigRequest, Request, Response, Text};
 
-/// Where an ensemble keeps its configuration, whatever the chroot.
-const CONFIG_PATH: &str = "/zookeeper/config";
-
 /// The configuration that any configuration matches.
 const ANY_CONFIG: i64 = -1;
 
@@ -60,6 +57,11 @@ impl Operation for Sync<'_> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct GetConfig;
 
+impl GetConfig {
+    /// Where an ensemble keeps its configuration, whatever the chroot.
+    pub const PATH: &'static str = "/zookeeper/config";
+}
+
 impl Operation for GetConfig {
     type Output = Data;
 
@@ -68,7 +70,7 @@ impl Operation for GetConfig {
         _chroot: &Chroot,
         submit: impl FnOnce(&Request<'_>) -> R,
     ) -> Result<R, ArgumentError> {
-        let path = Some(Text::from_static(CONFIG_PATH));
+        let path = Some(Text::from_static(Self::PATH));
         Ok(submit(&Request::GetData(ReadRequest { path, watch: false })))
     }
 

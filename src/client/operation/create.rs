@@ -113,7 +113,10 @@ impl<'a> Create<'a> {
     }
 
     /// Checks everything; the path as the server is to know it.
-    pub(super) fn server_path(&self, chroot: &Chroot) -> Result<Cow<'_, str>, ArgumentError> {
+    pub(in crate::client) fn server_path(
+        &self,
+        chroot: &Chroot,
+    ) -> Result<Cow<'_, str>, ArgumentError> {
         self.options.ttl_ms()?;
         self.options.acl.check()?;
         if self.options.mode.is_sequential() {

@@ -95,7 +95,7 @@ pub trait Operation {
 pub trait Watchable: Operation {}
 
 /// Checks a path and puts it below the chroot. Without a chroot it costs no memory.
-fn rooted<'a>(chroot: &Chroot, path: &'a str) -> Result<Cow<'a, str>, ArgumentError> {
+pub(super) fn rooted<'a>(chroot: &Chroot, path: &'a str) -> Result<Cow<'a, str>, ArgumentError> {
     check_path(path)?;
     Ok(chroot.apply(path))
 }
