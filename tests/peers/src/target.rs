@@ -72,7 +72,10 @@ impl Target {
                 None => return Ok(None),
             },
             TargetKind::Mio => Running::Mio(start_mio()?),
-            TargetKind::Smol => return Ok(None),
+            TargetKind::Smol => {
+                crate::skipped("server on smol");
+                return Ok(None);
+            }
         })))
     }
 

@@ -3,13 +3,21 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use zookeeper_core::wire::{Blob, ConnectRequest, ConnectResponse, Encode as _, Reader};
 use zookeeper_core::{SessionId, Zxid};
+
+use zookeeper_peers::client::{MioClient, SmolClient};
+use zookeeper_peers::scenarios::{lone_survivor, outages, writable_server_appears};
 use zookeeper_peers::{Ensemble, Kind, Mode, Options, enabled};
+
+/// One ensemble at a time: three JVMs are enough for a small machine, and everything here is about
+/// who answers in time.
+static TURN: Mutex<()> = Mutex::new(());
 
 #[test]
 fn an_ensemble_elects_loses_and_takes_back_its_members() {
-    let Some(mut ensemble) = ensemble(&Options::default()) else { return };
+    let Some((_turn, mut ensemble)) = ensemble(&Options::default()) else { return };
     let leader = ensemble.leader().expect("a leader");
     let follower = ensemble.indices().find(|index| *index != leader).expect("a follower");
     let session = RawSession::open(ensemble.member(follower).address());
@@ -29,25 +37,40 @@ fn an_ensemble_elects_loses_and_takes_back_its_members() {
 }
 
 #[test]
-fn a_lone_member_serves_reads_if_it_is_told_to() {
-    let options = Options::default().property("readonlymode.enabled", "true");
-    let Some(mut ensemble) = ensemble(&options) else { return };
-    let answer = |ensemble: &Ensemble, index| {
-        ensemble.member(index).four_letter_word("isro").expect("an answer")
-    };
-    assert_eq!(answer(&ensemble, 0), "rw");
-    ensemble.member_mut(1).kill();
-    ensemble.member_mut(2).kill();
-    ensemble.member_mut(0).wait_until(|mode| mode == Mode::ReadOnly).expect("it serves reads");
-    assert_eq!(answer(&ensemble, 0), "ro");
-    ensemble.member_mut(1).restart().expect("a quorum");
-    assert_eq!(answer(&ensemble, 1), "rw");
+fn smol_client_outlives_its_servers() {
+    let Some((_turn, mut ensemble)) = ensemble(&Options::default()) else { return };
+    outages::<SmolClient>(&mut ensemble);
+}
+
+#[test]
+fn mio_client_outlives_its_servers() {
+    let Some((_turn, mut ensemble)) = ensemble(&Options::default()) else { return };
+    outages::<MioClient>(&mut ensemble);
+}
+
+#[test]
+fn clients_make_do_with_a_lone_survivor() {
+    let Some((_turn, mut ensemble)) = ensemble(&read_only_mode()) else { return };
+    lone_survivor::<SmolClient>(&mut ensemble);
+    lone_survivor::<MioClient>(&mut ensemble);
+}
+
+#[test]
+fn clients_leave_for_a_server_that_is_writable() {
+    let Some((_turn, mut ensemble)) = ensemble(&read_only_mode()) else { return };
+    writable_server_appears::<SmolClient>(&mut ensemble);
+    writable_server_appears::<MioClient>(&mut ensemble);
+}
+
+fn read_only_mode() -> Options {
+    Options::default().property("readonlymode.enabled", "true")
 }
 
 /// A running ensemble, if the environment asks for foreign programs and has them.
-fn ensemble(options: &Options) -> Option<Ensemble> {
+fn ensemble(options: &Options) -> Option<(MutexGuard<'static, ()>, Ensemble)> {
     let program = enabled().then(|| Kind::Apache.need()).flatten()?;
-    Some(Ensemble::start(&program, options).expect("an ensemble"))
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    Some((turn, Ensemble::start(&program, options).expect("an ensemble")))
 }
 
 /// The bytes of a handshake and nothing else.

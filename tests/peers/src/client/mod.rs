@@ -4,6 +4,7 @@
 //! both drivers share are the core's; those that each has for itself are told here by [`Link`] and
 //! [`Update`].
 
+mod mio;
 mod smol;
 
 use std::fmt::Debug;
@@ -18,6 +19,7 @@ use zookeeper_core::client::operation::{
 use zookeeper_core::client::{Backoff, CloseReason, Credentials, Error, WatchEventKind};
 use zookeeper_core::wire::{AddWatchMode, ErrorCode, Id, Stat, WatcherType};
 
+pub use mio::{MioClient, MioStates, MioWatch};
 pub use smol::{SmolClient, SmolStates, SmolWatch};
 
 /// Only something that hangs takes this long.
@@ -234,8 +236,7 @@ pub trait TestClient: Clone + Send + Sync + 'static {
     fn session_timeout(&self) -> Option<Duration>;
     /// The server it is connected to, or was last.
     fn peer(&self) -> Option<SocketAddr>;
-    /// Whether the session moves at once.
-    fn update_hosts(&self, servers: &str) -> bool;
+    fn update_hosts(&self, servers: &str);
     /// Ends the session on the server, and waits until it is over.
     fn close(&self) -> CloseReason;
     /// Leaves the session alone, and waits until it is over here.

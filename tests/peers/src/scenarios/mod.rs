@@ -6,11 +6,16 @@
 mod acls;
 mod chroots;
 mod nodes;
+mod outages;
+mod read_only;
 mod recipes;
 mod reconnects;
 mod sessions;
 mod transactions;
 mod watches;
+
+pub use outages::outages;
+pub use read_only::{lone_survivor, writable_server_appears};
 
 use std::env;
 use std::io::{self, Write as _};
