@@ -47,6 +47,19 @@ impl Ensemble {
         }
     }
 
+    /// Starts the first of three servers only, with `readonlymode.enabled`, and returns when it
+    /// serves reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub fn start_alone(program: &Program, options: &Options) -> io::Result<Self> {
+        let mut ensemble = Self::new(program, &options.clone().read_only_mode())?;
+        ensemble.members[0].launch()?;
+        ensemble.members[0].wait_until(|mode| mode == Mode::ReadOnly)?;
+        Ok(ensemble)
+    }
+
     fn new(program: &Program, options: &Options) -> io::Result<Self> {
         let ports = distinct_ports(3 * SIZE)?;
         let mut options = options

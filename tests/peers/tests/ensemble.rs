@@ -9,7 +9,7 @@ use zookeeper_core::{SessionId, Zxid};
 
 use zookeeper_peers::client::{MioClient, SmolClient};
 use zookeeper_peers::scenarios::{lone_survivor, outages, writable_server_appears};
-use zookeeper_peers::{Ensemble, Kind, Mode, Options, enabled};
+use zookeeper_peers::{Ensemble, Kind, Mode, Options, Program, Target, TargetKind, enabled};
 
 /// One ensemble at a time: three JVMs are enough for a small machine, and everything here is about
 /// who answers in time.
@@ -50,26 +50,32 @@ fn mio_client_outlives_its_servers() {
 
 #[test]
 fn clients_make_do_with_a_lone_survivor() {
-    let Some((_turn, mut ensemble)) = ensemble(&read_only_mode()) else { return };
+    let Some((_turn, mut ensemble)) = ensemble(&Options::default().read_only_mode()) else {
+        return;
+    };
     lone_survivor::<SmolClient>(&mut ensemble);
     lone_survivor::<MioClient>(&mut ensemble);
 }
 
 #[test]
 fn clients_leave_for_a_server_that_is_writable() {
-    let Some((_turn, mut ensemble)) = ensemble(&read_only_mode()) else { return };
-    writable_server_appears::<SmolClient>(&mut ensemble);
-    writable_server_appears::<MioClient>(&mut ensemble);
+    let Some((_turn, program)) = turn() else { return };
+    let ensemble = Ensemble::start_alone(&program, &Options::default()).expect("a server");
+    let writable = Target::start(TargetKind::Apache).expect("a server").expect("a program");
+    assert_eq!(ensemble.member(0).four_letter_word("isro").expect("an answer"), "ro");
+    writable_server_appears::<SmolClient>(ensemble.member(0), &writable);
+    writable_server_appears::<MioClient>(ensemble.member(0), &writable);
 }
 
-fn read_only_mode() -> Options {
-    Options::default().property("readonlymode.enabled", "true")
-}
-
-/// A running ensemble, if the environment asks for foreign programs and has them.
-fn ensemble(options: &Options) -> Option<(MutexGuard<'static, ()>, Ensemble)> {
+/// The program, when nobody else uses it, if the environment asks for foreign programs and has
+/// them.
+fn turn() -> Option<(MutexGuard<'static, ()>, Program)> {
     let program = enabled().then(|| Kind::Apache.need()).flatten()?;
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    Some((TURN.lock().unwrap_or_else(PoisonError::into_inner), program))
+}
+
+fn ensemble(options: &Options) -> Option<(MutexGuard<'static, ()>, Ensemble)> {
+    let (turn, program) = turn()?;
     Some((turn, Ensemble::start(&program, options).expect("an ensemble")))
 }
 
