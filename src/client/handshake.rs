@@ -26,8 +26,8 @@ use crate::{
     secret::Secret,
     time::Instant,
     wire::{
-        Blob, ConnectRequest, ConnectResponse, Decode, List, Op, Reader, ReplyHeader, Request,
-        SaslToken, SetWatches, SetWatches2, Text, Xid,
+        Blob, ConnectRequest, ConnectResponse, Decode, DecodeError, List, Op, Reader, ReplyHeader,
+        Request, SaslToken, SetWatches, SetWatches2, Text, Xid,
     },
 };
 
@@ -71,6 +71,13 @@ impl Session {
                 return self.lose(LostReason::Malformed { what, error });
             }
         };
+        // Servers answer with zero. Anything else is a frame that does not belong here, whose other
+        // fields could look like an expiry.
+        if response.protocol_version != 0 {
+            let (what, value) = ("protocol version", response.protocol_version);
+            let error = DecodeError::UnknownValue { what, value };
+            return self.lose(LostReason::Malformed { what: "ConnectResponse", error });
+        }
         let read_only = response.read_only == Some(true);
         let asked = self.credentials_to_send().session;
         let Ok(timeout_ms @ 1..) = u64::try_from(response.timeout_ms) else {

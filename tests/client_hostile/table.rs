@@ -138,6 +138,10 @@ fn expect_nothing(name: &str, news: &News) {
 fn survive(name: &str, mut world: World, in_flight: usize) {
     let id = world.session().session_id();
     world.script.habits = Habits::HELPFUL;
+    if in_flight == 1 {
+        // It has its answer already.
+        world.forget();
+    }
     world.answer_all();
     let news = News::of(&mut world);
     assert_eq!(news.outcomes.len(), in_flight, "{name}: {news:?}");

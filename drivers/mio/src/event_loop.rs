@@ -1,449 +1,77 @@
-//! The loop: wait, read, decide, write.
-//!
-//! A turn is: one look at the clock; a bounded number of accepts, reads and leftover writes, first
-//! come, first served; everything the server wants done; what is due. Sockets are registered edge
-//! triggered, so what was not finished in a turn is remembered in the queue of those with work, and
-//! a connection that always has more goes behind all others each time.
+//! The thread's loop: waits, and lets the shared loop work.
 
 use std::{
-    collections::VecDeque,
-    hash::{BuildHasher, RandomState},
     io,
-    net::SocketAddr,
-    sync::Arc,
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
-use mio::{Events, Poll, net::TcpStream};
-use tracing::{debug, warn};
-use zookeeper_core::{
-    ConnId, Disconnect, Instant,
-    server::{Action, Event, Failure, Recovered, Server},
-};
+use mio::{Events, Waker, event::Event};
+use zookeeper_common::{EventLoop, Pause, Readiness, RunError, Signal};
 
-use crate::{
-    Config,
-    accept::{Accepted, Listener},
-    clock::{self, Clock},
-    closing::ClosingSockets,
-    connection::{Connection, Input, Output, Written},
-    environment::Host,
-    error::RunError,
-    listen::set_options,
-    log,
-    server::Signals,
-    token::Source,
-};
+use crate::{poll::MioPoll, token::Token};
 
 /// Events taken from the system at a time.
 const EVENTS_MAX: usize = 1_024;
-/// Bytes read at a time.
-const BUFFER_LENGTH: usize = 64 << 10;
-/// Connections accepted in a turn, over all listeners.
-const ACCEPTS_PER_TURN: usize = 128;
-/// Connections looked after in a turn.
-const CONNECTIONS_PER_TURN: usize = 256;
-/// Bytes read in a turn, not counting the last read.
-const BYTES_READ_PER_TURN: usize = 256 << 10;
-/// Bytes written in a turn to one connection, not counting the last write.
-const BYTES_WRITTEN_PER_TURN: usize = 1 << 20;
 
-/// How often the server hears what time it is.
-const WALL_CLOCK_INTERVAL: Duration = Duration::from_secs(1);
-/// How often it hears about its host.
-const ENVIRONMENT_INTERVAL: Duration = Duration::from_secs(5);
-
+/// What other threads tell the loop.
 #[derive(Debug)]
-pub(crate) struct EventLoop {
-    config: Config,
-    server: Server,
-    poll: Poll,
-    clock: Clock,
-    /// The clock's only reading in this turn.
-    now: Instant,
-    turn: u64,
-    listeners: Vec<Listener>,
-    /// Whether the system had room for the newest connection.
-    has_room: bool,
-    /// By the slot of their id.
-    connections: Vec<Option<Connection>>,
-    /// Connections with work, oldest first; each at most once.
-    ready: VecDeque<ConnId>,
-    closing: ClosingSockets,
-    buffer: Box<[u8]>,
-    host: Host,
-    next_wall_clock: Instant,
-    next_environment: Instant,
-    signals: Arc<Signals>,
-    is_stopping: bool,
-    /// Why the server stopped by itself.
-    failure: Option<Failure>,
+pub(crate) struct Signals {
+    waker: Waker,
+    stop: AtomicBool,
 }
 
-impl EventLoop {
-    pub(crate) fn new(
-        mut config: Config,
-        poll: Poll,
-        listeners: Vec<Listener>,
-        signals: Arc<Signals>,
-    ) -> Self {
-        let clock = Clock::start();
-        let now = clock.now();
-        let seed = config.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
-        let about = &mut config.server.about;
-        about.client_addresses = listeners.iter().map(Listener::address).collect();
-        let server = Server::new(Arc::new(config.server.clone()), now, seed, Recovered::empty());
-        Self {
-            config,
-            server,
-            poll,
-            clock,
-            now,
-            turn: 0,
-            listeners,
-            has_room: true,
-            connections: Vec::new(),
-            ready: VecDeque::new(),
-            closing: ClosingSockets::default(),
-            buffer: vec![0; BUFFER_LENGTH].into(),
-            host: Host::new(),
-            next_wall_clock: now,
-            next_environment: now,
-            signals,
-            is_stopping: false,
-            failure: None,
+impl Signals {
+    pub(crate) const fn new(waker: Waker) -> Self {
+        Self { waker, stop: AtomicBool::new(false) }
+    }
+}
+
+impl Signal for Signals {
+    fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "cannot wake the server");
         }
     }
+}
 
-    pub(crate) fn run(mut self) -> Result<(), RunError> {
-        let mut events = Events::with_capacity(EVENTS_MAX);
-        self.now = self.clock.now();
-        self.keep_time();
-        loop {
-            self.drain()?;
-            if self.is_stopping && self.server.is_drained() && self.closing.is_empty() {
-                return self.failure.map_or(Ok(()), |failure| Err(RunError::Failed(failure)));
-            }
-            match self.poll.poll(&mut events, self.timeout()) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
-                Err(error) => return Err(RunError::Poll(error)),
-            }
-            self.now = self.clock.now();
-            self.turn += 1;
-            self.notice(&events);
-            self.accept();
-            self.work();
-            self.drain()?;
-            self.keep_time();
-            if self.server.poll_timeout().is_some_and(|at| at <= self.now) {
-                self.server.handle_timeout(self.now);
-            }
+/// Runs until the server has stopped.
+pub(crate) fn run(mut event_loop: EventLoop<MioPoll>, signals: &Signals) -> Result<(), RunError> {
+    let mut events = Events::with_capacity(EVENTS_MAX);
+    let mut first = 0;
+    loop {
+        let timeout = match event_loop.wait()? {
+            Pause::None => Duration::ZERO,
+            Pause::Until(at) => event_loop.duration_until(at),
+            Pause::Ever => return Ok(()),
+        };
+        match event_loop.poll_mut().wait(&mut events, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
+            Err(error) => return Err(RunError::Poll(error)),
         }
-    }
-
-    /// How long nothing will have to be done.
-    fn timeout(&self) -> Option<Duration> {
-        if !self.ready.is_empty() {
-            return Some(Duration::ZERO);
+        event_loop.begin_turn();
+        if signals.stop.load(Ordering::Acquire) {
+            event_loop.stop();
         }
-        let clocks = self.next_wall_clock.min(self.next_environment);
-        let others = [self.server.poll_timeout(), self.closing.timeout()];
-        let listeners = self.listeners.iter().map(Listener::timeout);
-        let next = others.into_iter().chain(listeners).flatten().fold(clocks, Instant::min);
-        Some(next.saturating_duration_since(self.now))
-    }
-
-    /// Takes down what the system says. Nobody's event is always the first.
-    fn notice(&mut self, events: &Events) {
-        if self.signals.is_stop() {
-            self.stop();
-        }
-        let count = events.iter().count();
-        let start = usize::try_from(self.turn).unwrap_or(0).checked_rem(count).unwrap_or(0);
+        // Nobody's event is always the first.
+        first += 1;
+        let start = first % events.iter().count().max(1);
         for event in events.iter().skip(start).chain(events.iter().take(start)) {
-            match Source::of(event.token()) {
-                Source::Waker => {}
-                Source::Listener(index) => {
-                    if let Some(listener) = self.listeners.get_mut(index) {
-                        listener.notice();
-                    }
-                }
-                Source::Connection(slot) => {
-                    if let Some(Some(connection)) = self.connections.get_mut(slot) {
-                        connection.notice(event);
-                        enqueue(&mut self.ready, connection);
-                    }
-                }
-                Source::Closing(key) => self.closing.notice(key, &mut self.buffer),
+            if let Token::Socket(source) = Token::of(event.token()) {
+                event_loop.notice(source, readiness(event));
             }
         }
-    }
-
-    /// Clocks, and sockets that closed for long enough.
-    fn keep_time(&mut self) {
-        if self.next_wall_clock <= self.now {
-            self.next_wall_clock = self.now + WALL_CLOCK_INTERVAL;
-            self.server.handle_wall_clock(self.now, clock::unix_ms());
-        }
-        if self.next_environment <= self.now {
-            self.next_environment = self.now + ENVIRONMENT_INTERVAL;
-            self.server.handle_environment(self.now, self.host.environment());
-        }
-        self.closing.expire(self.now);
-    }
-
-    fn stop(&mut self) {
-        if !self.is_stopping {
-            debug!("stopping");
-            self.is_stopping = true;
-            self.listeners.clear();
-            self.server.shutdown(self.now);
-        }
-    }
-
-    fn accept(&mut self) {
-        let mut left = ACCEPTS_PER_TURN;
-        let mut idle = 0;
-        // One of each listener in turn, until all are idle.
-        for index in (0..self.listeners.len()).cycle() {
-            if left == 0 || idle == self.listeners.len() {
-                return;
-            }
-            idle += 1;
-            match self.listeners[index].accept(self.now, self.config.accept_backoff) {
-                Accepted::Stream(stream, peer) => {
-                    self.has_room = true;
-                    self.admit(stream, peer);
-                    idle = 0;
-                    left -= 1;
-                }
-                Accepted::Again => {
-                    idle = 0;
-                    left -= 1;
-                }
-                Accepted::None => {}
-                Accepted::NoRoom(error) => self.make_room(index, &error),
-            }
-        }
-    }
-
-    /// The system has no room for a connection: closing sockets do not have to stay.
-    fn make_room(&mut self, index: usize, error: &io::Error) {
-        let address = self.listeners[index].address();
-        let connections = self.server.connection_count();
-        if self.closing.clear() {
-            self.listeners[index].resume();
-        } else if self.has_room {
-            self.has_room = false;
-            warn!(%address, %error, connections, "cannot accept: waiting for room");
-        } else {
-            debug!(%address, %error, connections, "still cannot accept");
-        }
-    }
-
-    /// Asks the server about a new connection. One that is refused is dropped at once.
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
-        if let Err(error) = set_options(&stream, self.config.keep_alive) {
-            // The peer is gone already.
-            debug!(%peer, %error, "connection lost");
-            return;
-        }
-        let id = match self.server.handle_accept(self.now, peer) {
-            Ok(id) => id,
-            Err(error) => {
-                debug!(%peer, %error, "connection refused");
-                return;
-            }
-        };
-        let token = Source::Connection(id.slot() as usize).token();
-        match Connection::new(stream, peer, id, token, self.poll.registry()) {
-            Ok(connection) => {
-                debug!(%peer, "connection accepted");
-                let slot = id.slot() as usize;
-                if self.connections.len() <= slot {
-                    self.connections.resize_with(slot + 1, || None);
-                }
-                self.connections[slot] = Some(connection);
-            }
-            Err(error) => {
-                warn!(%peer, %error, "cannot wait for a connection");
-                self.server.handle_eof(self.now, id, Disconnect::Other(error.kind()));
-            }
-        }
-    }
-
-    /// Looks after connections with work, oldest first.
-    fn work(&mut self) {
-        let mut bytes = 0;
-        for _ in 0..self.ready.len().min(CONNECTIONS_PER_TURN) {
-            if bytes >= BYTES_READ_PER_TURN {
-                return;
-            }
-            let Some(id) = self.ready.pop_front() else { return };
-            let Some(connection) = find(&mut self.connections, id) else { continue };
-            connection.is_queued = false;
-            if connection.output == Output::Pending {
-                connection.output = Output::Open;
-                self.transmit(id);
-            }
-            bytes += self.read(id);
-        }
-    }
-
-    /// One read, if the server wants it. Returns how many bytes came.
-    fn read(&mut self, id: ConnId) -> usize {
-        let Some(connection) = find(&mut self.connections, id) else { return 0 };
-        if !connection.is_readable || connection.has_ended {
-            return 0;
-        }
-        if !self.server.wants_read(id) {
-            // What is still unread of a broken connection is lost; the server must not wait for it.
-            if connection.is_broken || connection.output == Output::Failed {
-                self.end(id, Disconnect::Reset);
-            }
-            return 0;
-        }
-        match connection.read(&mut self.buffer) {
-            Input::Bytes(count) => {
-                if connection.is_readable {
-                    enqueue(&mut self.ready, connection);
-                }
-                if count > 0 {
-                    self.server.handle_input(self.now, id, &self.buffer[..count]);
-                }
-                count
-            }
-            Input::Blocked => {
-                if connection.output == Output::Failed {
-                    self.end(id, Disconnect::Reset);
-                }
-                0
-            }
-            Input::Ended(cause) => {
-                self.end(id, cause);
-                0
-            }
-        }
-    }
-
-    fn end(&mut self, id: ConnId, cause: Disconnect) {
-        if let Some(connection) = find(&mut self.connections, id) {
-            connection.has_ended = true;
-            self.server.handle_eof(self.now, id, cause);
-        }
-    }
-
-    /// Writes what there is, within the turn's share.
-    fn transmit(&mut self, id: ConnId) {
-        let Some(connection) = find(&mut self.connections, id) else { return };
-        if connection.output != Output::Open {
-            return;
-        }
-        let poll = self.poll.registry();
-        loop {
-            let Some(mut transmit) = self.server.poll_transmit(id) else {
-                connection.set_write_interest(false, poll);
-                return;
-            };
-            if connection.written_in(self.turn) >= BYTES_WRITTEN_PER_TURN {
-                connection.output = Output::Pending;
-                enqueue(&mut self.ready, connection);
-                return;
-            }
-            match connection.write(&mut transmit) {
-                Written::Some => {}
-                Written::Blocked => {
-                    connection.output = Output::Blocked;
-                    connection.set_write_interest(true, poll);
-                    return;
-                }
-                Written::Failed => {
-                    connection.fail_output();
-                    enqueue(&mut self.ready, connection);
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Does what the server wants until it wants nothing more.
-    fn drain(&mut self) -> Result<(), RunError> {
-        loop {
-            self.drain_events();
-            let Some(action) = self.server.poll_action() else {
-                // Actions make events too.
-                if self.drain_events() { continue } else { return Ok(()) }
-            };
-            match action {
-                Action::Transmit(id) => self.transmit(id),
-                Action::Read(id) => {
-                    if let Some(connection) = find(&mut self.connections, id)
-                        && connection.is_readable
-                    {
-                        enqueue(&mut self.ready, connection);
-                    }
-                }
-                Action::Close(id) => self.close(id),
-                // Store, which a server in memory never asks for; and what is yet to be invented.
-                _ => return Err(RunError::NoStore),
-            }
-        }
-    }
-
-    /// Logs what happened. Returns whether something did.
-    fn drain_events(&mut self) -> bool {
-        let mut had_any = false;
-        while let Some(event) = self.server.poll_event() {
-            had_any = true;
-            let peer = match &event {
-                Event::SessionCreated { conn, .. }
-                | Event::SessionResumed { conn, .. }
-                | Event::SessionRefused { conn, .. }
-                | Event::ConnectionClosed { conn, .. } => {
-                    find(&mut self.connections, *conn).map(|connection| connection.peer)
-                }
-                _ => None,
-            };
-            log::event(&event, peer);
-            if let Event::Failed(failure) = event {
-                self.failure = Some(failure);
-                self.stop();
-            }
-        }
-        had_any
-    }
-
-    fn close(&mut self, id: ConnId) {
-        // Its last event names the peer, as long as the connection is here.
-        self.drain_events();
-        let Some(connection) = self
-            .connections
-            .get_mut(id.slot() as usize)
-            .and_then(|slot| slot.take_if(|connection| connection.id == id))
-        else {
-            return;
-        };
-        for listener in &mut self.listeners {
-            listener.resume();
-        }
-        // Whoever has ended its side waits for nothing.
-        if !connection.has_ended && !connection.is_broken && connection.output != Output::Failed {
-            let deadline = self.now + self.config.close_linger;
-            let stream = connection.into_stream();
-            self.closing.close(stream, deadline, self.poll.registry(), &mut self.buffer);
-        }
+        event_loop.work()?;
     }
 }
 
-fn find(connections: &mut [Option<Connection>], id: ConnId) -> Option<&mut Connection> {
-    let connection = connections.get_mut(id.slot() as usize)?.as_mut()?;
-    (connection.id == id).then_some(connection)
-}
-
-fn enqueue(ready: &mut VecDeque<ConnId>, connection: &mut Connection) {
-    if !connection.is_queued {
-        connection.is_queued = true;
-        ready.push_back(connection.id);
+fn readiness(event: &Event) -> Readiness {
+    Readiness {
+        is_readable: event.is_readable(),
+        is_writable: event.is_writable(),
+        is_read_closed: event.is_read_closed(),
+        is_broken: event.is_error() || event.is_write_closed(),
     }
 }

@@ -20,21 +20,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod accept;
 pub mod client;
-mod clock;
-mod closing;
-mod config;
-mod connection;
-mod environment;
-mod error;
 mod event_loop;
-mod listen;
-mod log;
+mod poll;
 mod server;
 mod token;
 
 pub use client::Client;
-pub use config::Config;
-pub use error::{BindError, RunError};
-pub use server::{Handle, Running, Server};
+pub use server::Server;
+pub use zookeeper_common::{BindError, Config, Handle, RunError, Running};

@@ -25,6 +25,7 @@ mod builder;
 mod call;
 mod callbacks;
 mod commands;
+mod connection;
 mod delivery;
 mod error;
 mod event_loop;

@@ -10,7 +10,7 @@ use super::{
     state::Status,
     watchers::{Hook, WatcherHandle},
 };
-use crate::clock::Clock;
+use zookeeper_common::Clock;
 
 /// What a client's handles, its loop and its callback thread share.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, io, net::SocketAddr};
 use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
 use zookeeper_core::{ConnId, Disconnect, Instant};
 
-use crate::connection::{Connection, disconnect};
+use super::connection::Connection;
 
 /// One attempt that the session has asked for.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl Attempt {
                             let until = self.share(now);
                             self.stage = Stage::Connecting { stream, peer, until, is_news: false };
                         }
-                        Err(error) => failure = disconnect(error.kind()),
+                        Err(error) => failure = error.kind().into(),
                     }
                 }
                 Stage::Connecting { stream, until, is_news, .. } => {
@@ -108,7 +108,7 @@ impl Attempt {
                             Ok(true) => return self.finish(token),
                             Ok(false) => {}
                             Err(error) => {
-                                failure = disconnect(error.kind());
+                                failure = error.kind().into();
                                 self.stage = Stage::Ready;
                                 continue;
                             }
@@ -134,7 +134,7 @@ impl Attempt {
     fn finish(&mut self, token: Token) -> Progress {
         match std::mem::replace(&mut self.stage, Stage::Resolving) {
             Stage::Connecting { stream, peer, .. } => {
-                let connection = Connection::connected(stream, peer, self.conn, token);
+                let connection = Connection::new(stream, peer, token);
                 self.stage = Stage::Open(Box::new(connection));
                 self.addresses.clear();
                 Progress::Connected(peer)

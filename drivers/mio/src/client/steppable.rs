@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
 use mio::{Registry, Token, event};
+use zookeeper_common::Clock;
 use zookeeper_core::{
     ConnId, Disconnect, Instant,
     client::{
@@ -12,10 +13,9 @@ use zookeeper_core::{
     wire::{Request, WatcherType},
 };
 
-use super::socket::{Attempt, Progress, Stage};
-use crate::{
-    clock::Clock,
+use super::{
     connection::{Connection, Input, Output, Written},
+    socket::{Attempt, Progress, Stage},
 };
 
 /// Bytes read at a time.

@@ -11,8 +11,8 @@ use bytes::Buf;
 use zookeeper_core::{
     ConnId, Disconnect, Instant, Rng,
     client::{
-        Action, Config, Credentials, Event, KeeperState, Purpose, RequestId, Session, SubmitError,
-        SubmitOptions, WatcherId,
+        Action, Config, Credentials, Event, KeeperState, LostReason, Purpose, RequestId, Session,
+        SubmitError, SubmitOptions, WatcherId,
     },
     wire::{Op, Request, WatcherType, Xid},
 };
@@ -52,6 +52,8 @@ pub struct Driver {
     cutting: Cutting,
     rng: Rng,
     links: Vec<Link>,
+    /// Connections that ended before the driver was told to make them.
+    early: Vec<(ConnId, LostReason)>,
     /// Connections that may have something to read.
     readable: VecDeque<usize>,
     entries: Vec<Entry>,
@@ -84,6 +86,7 @@ impl Driver {
             cutting,
             rng: Rng::new(seed),
             links: Vec::new(),
+            early: Vec::new(),
             readable: VecDeque::new(),
             entries: Vec::new(),
             requests: BTreeMap::new(),
@@ -304,16 +307,23 @@ impl Driver {
     }
 
     fn take_event(&mut self, now: Instant) -> bool {
-        let links = &mut self.links;
         let Some(event) = self.session.poll_event() else { return false };
+        let (links, early) = (&self.links, &self.early);
         let conn = match &event {
             Event::ConnectionClosed { conn, .. } => Some(*conn),
             _ => None,
         };
         let seen = Seen::new(event, || {
-            let index = conn.and_then(|conn| links.iter().rposition(|link| link.conn == conn));
-            Attempt(index.expect("a connection that somebody knows") + 1)
+            let index = links.iter().rposition(|link| Some(link.conn) == conn);
+            // An attempt that was given up at once: the driver hears of its end first.
+            Attempt(index.unwrap_or_else(|| links.len() + early.len()) + 1)
         });
+        if let Seen::Ended { attempt, reason } = &seen
+            && let Some(conn) = conn
+            && attempt.index() >= self.links.len()
+        {
+            self.early.push((conn, reason.clone()));
+        }
         self.check_event(&seen);
         self.note(now, What::Seen(seen));
         true
@@ -337,7 +347,7 @@ impl Driver {
                 self.last_state = *state;
             }
             Seen::Ended { attempt, reason } => {
-                let link = &mut self.links[attempt.index()];
+                let Some(link) = self.links.get_mut(attempt.index()) else { return };
                 let before = link.end.replace(reason.clone());
                 assert_eq!(before, None, "{seen} although it has ended before");
             }
@@ -374,14 +384,18 @@ impl Driver {
         }
     }
 
-    fn connect(&mut self, now: Instant, link: Link, deadline: Instant) {
-        assert!(!self.is_over, "an attempt although the session is over");
+    fn connect(&mut self, now: Instant, mut link: Link, deadline: Instant) {
+        let is_early = self.early.iter().any(|(conn, _)| *conn == link.conn);
+        assert!(!self.is_over || is_early, "an attempt although the session is over");
         let conn = link.conn;
         assert!(self.links.iter().all(|link| link.conn != conn), "{conn} is used again");
         let is_rival = |other: &Link| !other.is_closed && other.purpose == link.purpose;
         assert!(!self.links.iter().any(is_rival), "two attempts at the same time");
         assert!(deadline > now, "an attempt without time");
         let attempt = Attempt(self.links.len() + 1);
+        if let Some(index) = self.early.iter().position(|(conn, _)| *conn == link.conn) {
+            link.end = Some(self.early.remove(index).1);
+        }
         let (host, purpose) = (link.host.to_string(), link.purpose);
         let deadline = deadline.saturating_duration_since(self.start);
         self.links.push(link);
@@ -452,6 +466,7 @@ impl Driver {
             let is_unsent = self.session.poll_transmit(link.conn).is_some();
             assert!(!is_unsent || link.is_write_armed, "nobody said to write to {}", link.conn);
         }
+        assert_eq!(self.early, [], "connections that nobody knows");
         // Looking may have told the session something; it may have something to say then.
         assert!(!self.drain(now), "looking at the session changes nothing");
         let is_due = self.session.poll_timeout().is_some_and(|at| at <= now);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use zookeeper_core::{
     Disconnect, SessionId, Zxid,
     client::{HostPort, RequestId, SubmitError, SubmitOptions, WatcherId},
-    wire::{Encode, ErrorCode, EventKind, Request, Response, WatcherType, Xid},
+    wire::{Encode, ErrorCode, EventKind, LENGTH_BYTES, Request, Response, WatcherType, Xid},
 };
 
 use super::{
@@ -75,8 +75,20 @@ impl World {
     /// When it is refused.
     #[track_caller]
     pub fn add_auth(&mut self, scheme: &str, credentials: &str) -> RequestId {
-        let id = self.driver.add_auth(self.now, scheme, credentials.as_bytes());
-        id.expect("one more is welcome")
+        self.try_add_auth(scheme, credentials).expect("one more is welcome")
+    }
+
+    /// Adds an identity.
+    ///
+    /// # Errors
+    ///
+    /// The session's refusal.
+    pub fn try_add_auth(
+        &mut self,
+        scheme: &str,
+        credentials: &str,
+    ) -> Result<RequestId, SubmitError> {
+        self.driver.add_auth(self.now, scheme, credentials.as_bytes())
     }
 
     /// Forgets watches of one kind: of one watcher, or of all.
@@ -92,8 +104,22 @@ impl World {
         kind: WatcherType,
         local: bool,
     ) -> RequestId {
-        let id = self.driver.remove_watches(self.now, path, watcher, kind, local);
-        id.expect("one more is welcome")
+        self.try_remove_watches(path, watcher, kind, local).expect("one more is welcome")
+    }
+
+    /// Forgets watches of one kind: of one watcher, or of all.
+    ///
+    /// # Errors
+    ///
+    /// The session's refusal.
+    pub fn try_remove_watches(
+        &mut self,
+        path: &str,
+        watcher: Option<WatcherId>,
+        kind: WatcherType,
+        local: bool,
+    ) -> Result<RequestId, SubmitError> {
+        self.driver.remove_watches(self.now, path, watcher, kind, local)
     }
 
     /// Replaces the list of servers; whether the session moves.
@@ -116,7 +142,7 @@ impl World {
 
 /// The servers.
 impl World {
-    /// The oldest thing that a server heard and has not answered.
+    /// The oldest thing that a server heard and has not answered, on a connection that is open.
     ///
     /// # Panics
     ///
@@ -125,7 +151,9 @@ impl World {
     #[track_caller]
     pub fn heard(&mut self) -> Sent {
         self.settle();
-        self.script.unanswered().front().expect("something unanswered").sent.clone()
+        let mut heard = self.script.unanswered().iter();
+        let heard = heard.find(|heard| self.is_open(heard.attempt));
+        heard.expect("something unanswered").sent.clone()
     }
 
     /// Answers the oldest ConnectRequest that is not answered.
@@ -135,13 +163,15 @@ impl World {
     /// When there is none.
     #[track_caller]
     pub fn grant(&mut self, grant: Grant) {
-        self.settle();
-        let is_open: Vec<bool> = self.driver.links().map(|(_, link)| !link.is_closed).collect();
-        let is_handshake = |heard: &Heard| {
-            is_open[heard.attempt.index()] && matches!(heard.sent, Sent::Connect { .. })
-        };
-        let heard = self.script.take(is_handshake).expect("a handshake");
-        self.script.grant(&heard.sent, grant, self.driver.toward_client(heard.attempt));
+        assert!(self.grant_if_asked(grant), "nobody waits for a handshake");
+    }
+
+    /// Answers the oldest ConnectRequest that is not answered, if there is one.
+    pub fn grant_if_asked(&mut self, grant: Grant) -> bool {
+        let heard = self.take_heard(|sent| matches!(sent, Sent::Connect { .. }));
+        let Some(Heard { attempt, sent }) = heard else { return false };
+        self.script.grant(&sent, grant, self.driver.toward_client(attempt));
+        true
     }
 
     /// Grants the next session of this number.
@@ -151,10 +181,30 @@ impl World {
 
     /// Answers everything unanswered with success.
     pub fn answer_all(&mut self) {
-        self.settle();
-        while let Some(Heard { attempt, sent }) = self.script.take(|_| true) {
-            self.script.react(&Habits::HELPFUL, &sent, self.driver.toward_client(attempt));
-        }
+        while self.answer_next() {}
+    }
+
+    /// Answers the oldest thing unanswered with success, if there is any.
+    pub fn answer_next(&mut self) -> bool {
+        let Some(Heard { attempt, sent }) = self.take_heard(|_| true) else { return false };
+        self.script.react(&Habits::HELPFUL, &sent, self.driver.toward_client(attempt))
+    }
+
+    /// Answers the oldest unanswered request with success, but changes the frame.
+    pub fn answer_edited(&mut self, edit: impl FnOnce(&mut [u8])) {
+        let Some(heard) = self.take_heard(|sent| sent.xid().is_some()) else { return };
+        let mut apart = Pipe::new(usize::MAX);
+        self.script.react(&Habits::HELPFUL, &heard.sent, &mut apart);
+        let mut frame = apart.read(usize::MAX);
+        edit(&mut frame[LENGTH_BYTES..]);
+        self.driver.toward_client(heard.attempt).write(&frame);
+    }
+
+    /// Answers the oldest unanswered request without a record, if there is one.
+    pub fn answer_if_asked(&mut self, zxid: Zxid, error: ErrorCode) {
+        let Some(heard) = self.take_heard(|sent| sent.xid().is_some()) else { return };
+        let Some(xid) = heard.sent.xid() else { return };
+        script::reply(self.driver.toward_client(heard.attempt), xid, zxid, error, &[]);
     }
 
     /// Answers the oldest unanswered request with success and this record.
@@ -200,6 +250,16 @@ impl World {
         let (attempt, sent) = self.take_request();
         let xid = sent.xid().expect("a request has a number");
         script::reply(self.driver.toward_client(attempt), xid, zxid, error, record);
+    }
+
+    /// Takes the oldest unanswered request and never answers it.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    #[track_caller]
+    pub fn forget(&mut self) -> Sent {
+        self.take_request().1
     }
 
     /// Says something on the session's connection that answers no request it knows of.
@@ -249,12 +309,16 @@ impl World {
 
     #[track_caller]
     fn take_request(&mut self) -> (Attempt, Sent) {
-        self.settle();
-        let is_open: Vec<bool> = self.driver.links().map(|(_, link)| !link.is_closed).collect();
-        let is_request =
-            |heard: &Heard| is_open[heard.attempt.index()] && heard.sent.xid().is_some();
-        let heard = self.script.take(is_request).expect("a request");
+        let heard = self.take_heard(|sent| sent.xid().is_some()).expect("a request");
         (heard.attempt, heard.sent)
+    }
+
+    /// Takes the oldest thing of some kind that was heard on a connection that is open.
+    fn take_heard(&mut self, is_meant: impl Fn(&Sent) -> bool) -> Option<Heard> {
+        self.settle();
+        let driver = &self.driver;
+        let is_open = |attempt: Attempt| !driver.link(attempt).is_closed;
+        self.script.take(|heard| is_open(heard.attempt) && is_meant(&heard.sent))
     }
 
     #[track_caller]

@@ -145,6 +145,7 @@ impl World {
 
     /// Time passes while the whole process stands still.
     pub fn suspend(&mut self, time: Duration) {
+        self.settle();
         self.now = self.now + time;
         self.settle();
     }
@@ -208,7 +209,16 @@ impl World {
     /// # Panics
     ///
     /// When somebody still holds something, or a request is without outcome.
-    pub fn finish(mut self) {
+    pub fn finish(self) {
+        self.finish_with(drop);
+    }
+
+    /// Ends the test, and gives what happened meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// As [`World::finish`].
+    pub fn finish_with(mut self, last: impl FnOnce(Vec<Entry>)) {
         self.is_finished = true;
         self.settle();
         self.script.help();
@@ -228,6 +238,7 @@ impl World {
         self.driver.close(self.now);
         self.driver.detach(self.now);
         assert!(!self.driver.turn(self.now), "what is over stays over");
+        last(self.driver.take_entries());
     }
 
     /// The servers do what they do. False when there is nothing to do.

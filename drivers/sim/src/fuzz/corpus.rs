@@ -14,7 +14,10 @@ use super::{
     server::{Kind, Operation},
     stream::frame,
 };
-use crate::generate::wire::{Records, txn_header, with_records};
+use crate::{
+    client::{Program, Step},
+    generate::wire::{Records, txn_header, with_records},
+};
 
 /// One input: the target it is for, its name, its bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,6 +59,7 @@ pub fn seeds() -> Vec<Seed> {
     }
     seeds.extend(handshakes());
     seeds.extend(servers());
+    seeds.extend(clients());
     seeds
 }
 
@@ -143,6 +147,76 @@ fn servers() -> impl Iterator<Item = Seed> {
         }
         Seed { target: "server", name, bytes }
     })
+}
+
+/// Settings and steps for a client's session.
+fn clients() -> impl Iterator<Item = Seed> {
+    operations_of_clients().chain(stories_of_clients()).map(|(name, settings, steps)| Seed {
+        target: "client",
+        name: name.into(),
+        bytes: Program { settings, steps }.write(),
+    })
+}
+
+const ANSWERS: Step = Step::Answer { count: 7 };
+
+/// A second and a half.
+const PAUSE: Step = Step::Sleep { units: 0xf1 };
+
+/// The connection is lost, and all is well again.
+const ROUND: [Step; 3] = [Step::End { cause: 1 }, PAUSE, ANSWERS];
+
+const fn submit(op: u8, seed: u8) -> Step {
+    Step::Submit { op, seed, watcher: seed, limit: 1 }
+}
+
+/// Every operation, watched where it can be, before and behind a lost connection.
+fn operations_of_clients() -> impl Iterator<Item = (&'static str, u8, Vec<Step>)> {
+    Op::ALL.iter().zip(0..).map(|(op, code)| {
+        let requests: Vec<_> = (0..8).map(|seed| submit(code, seed)).collect();
+        let steps = [&requests[..], &[ANSWERS], &ROUND, &requests, &ROUND].concat();
+        (op.name(), 0x40, steps)
+    })
+}
+
+fn stories_of_clients() -> impl Iterator<Item = (&'static str, u8, Vec<Step>)> {
+    const LOSE: Step = Step::End { cause: 0 };
+    let everything: Vec<_> = (0..60).map(|code| submit(code, code)).collect();
+    let some = [submit(2, 0), submit(3, 1), submit(28, 2), ANSWERS];
+    let removals: Vec<_> = (1..=13).map(|what| Step::Remove { what, watcher: what }).collect();
+    let notifications: Vec<_> = (0..48).map(|what| Step::Notify { what }).collect();
+    let errors = (0..15).flat_map(|error| [submit(3, 1), Step::Refuse { error, zxid: error }]);
+    let edits = (0..40).flat_map(|place| [submit(3, 1), Step::AnswerEdited { place, mask: 0x80 }]);
+    let silent = Step::Behave { habits: 0xb8, receptions: 0xff };
+    let grants = (0..8).flat_map(|how| {
+        [silent.clone(), LOSE, PAUSE, submit(3, how), Step::Grant { how: 7 - how }]
+    });
+    let refusing = [Step::Behave { habits: 0xff, receptions: 0x49 }, LOSE];
+    let read_only = [Step::Behave { habits: 0x3c, receptions: 0xff }, LOSE];
+    let hosts: Vec<_> = (0..31).map(|hosts| Step::Hosts { hosts }).collect();
+    let long = Step::Say { bytes: [&[0, 0x10, 0, 0, 0, 0, 0, 1][..], &[0; 200]].concat() };
+    let users = [Step::Auth { user: 1 }, Step::Auth { user: 2 }];
+    let pauses = vec![PAUSE; 9];
+    [
+        ("everything", 0x40, [&everything[..], &[ANSWERS], &everything].concat()),
+        ("small_limits", 0x10, [&everything[..], &[ANSWERS], &everything].concat()),
+        ("removals", 0x00, [&some[..], &removals, &[ANSWERS], &ROUND].concat()),
+        ("notifications", 0x00, [&some[..], &notifications, &some, &ROUND].concat()),
+        ("no_watch_reset", 0x04, [&some[..], &ROUND, &notifications].concat()),
+        ("errors", 0x00, errors.collect()),
+        ("edits", 0x00, edits.collect()),
+        ("grants", 0x00, grants.collect()),
+        ("refused", 0x09, [&some[..], &refusing, &pauses, &some].concat()),
+        ("read_only", 0x03, [&some[..], &read_only, &pauses, &some].concat()),
+        ("hosts", 0x21, [&some[..], &hosts, &some].concat()),
+        ("authenticated", 0x80, [&users[..], &some, &ROUND].concat()),
+        ("late", 0x08, [&some[..3], &pauses, &some, &ROUND].concat()),
+        ("too_long", 0x00, [&some[..], &[submit(3, 1), long], &everything].concat()),
+        ("closed", 0x80, [&some[..], &[submit(2, 1), Step::Close], &some].concat()),
+        ("detached", 0x80, [&some[..], &[submit(2, 1), Step::Detach], &some].concat()),
+        ("suspended", 0x80, [&some[..], &[Step::Suspend { seconds: 8 }], &some].concat()),
+    ]
+    .into_iter()
 }
 
 fn file_name(command: Command) -> String {

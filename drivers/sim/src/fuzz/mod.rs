@@ -3,12 +3,14 @@
 //! They stand here and not in the fuzzing crate so that every build compiles them, and so that the
 //! committed corpus runs as a test.
 
+mod client;
 pub mod corpus;
 mod records;
 mod server;
 mod stream;
 mod world;
 
+pub use client::client;
 pub use records::{request_decode, response_decode, txn_decode};
 pub use server::server;
 pub use stream::{frames, handshake};
@@ -24,4 +26,5 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("handshake", handshake),
     ("frames", frames),
     ("server", server),
+    ("client", client),
 ];

@@ -1,1 +1,84 @@
-//! A standalone server.
+//! A standalone server: the public surface.
+//!
+//! One future owns the machine and every socket, so that nothing is shared and nothing is locked
+//! while it works; a task for each connection would only queue for the one machine.
+
+mod poll;
+mod task;
+mod wakeups;
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use zookeeper_common::{BindError, Config, EventLoop, Handle, RunError, Running};
+
+use self::{poll::AsyncPoll, task::Task, wakeups::Wakeups};
+
+/// A server that listens, and serves once it [runs](Server::run).
+#[derive(Debug)]
+pub struct Server {
+    event_loop: EventLoop<AsyncPoll>,
+    wakeups: Arc<Wakeups>,
+}
+
+impl Server {
+    /// Listens on every address of `config`. Clients can connect from now on; they are answered
+    /// when the server runs.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`] when there is no address, or one of them is not to be had.
+    ///
+    /// # Panics
+    ///
+    /// When the system gives the reactor, which all of a process share, no event queue or thread.
+    pub fn bind(config: Config) -> Result<Self, BindError> {
+        let wakeups = Arc::new(Wakeups::default());
+        let event_loop = EventLoop::bind(config, AsyncPoll::new(Arc::clone(&wakeups)))?;
+        Ok(Self { event_loop, wakeups })
+    }
+
+    /// Listens and runs on a thread of its own, until the returned value is stopped or dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::bind`]'s, or the system gives no thread.
+    ///
+    /// # Panics
+    ///
+    /// As [`Server::bind`].
+    pub fn spawn(config: Config) -> io::Result<Running> {
+        let server = Self::bind(config)?;
+        let (addresses, handle) = (server.local_addrs().to_vec(), server.handle());
+        Running::spawn(addresses, handle, || async_io::block_on(server.run()))
+    }
+
+    /// The first address it listens on, with the port that was found.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addrs()[0]
+    }
+
+    /// Every address it listens on, in the order of the configuration.
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        self.event_loop.addresses()
+    }
+
+    /// What stops it, from anywhere.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle::new(Arc::clone(&self.wakeups) as _)
+    }
+
+    /// Serves until [`Handle::shutdown`]. Dropping the future drops every connection.
+    ///
+    /// Any executor can run it. [`async_io::block_on`] on a thread of its own, which is what
+    /// [`Server::spawn`] does, is the fastest: that thread waits for the sockets itself.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] when the server ends for another reason.
+    pub fn run(self) -> impl Future<Output = Result<(), RunError>> + Send + 'static {
+        Task::new(self.event_loop, self.wakeups)
+    }
+}

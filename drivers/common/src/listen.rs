@@ -1,13 +1,15 @@
 //! Listening sockets.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
+};
 
-use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-/// A socket that listens on `address`.
+/// A socket that listens on `address` and does not block.
 ///
-/// Made by hand because the standard library and mio take a backlog of 128, with which a storm of
+/// Made by hand because the standard library and other crates take a backlog of 128, with which a storm of
 /// reconnecting clients takes half a minute in place of half a second.
 pub(crate) fn listen(address: SocketAddr, backlog: u16) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -20,7 +22,7 @@ pub(crate) fn listen(address: SocketAddr, backlog: u16) -> io::Result<TcpListene
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(i32::from(backlog))?;
-    Ok(TcpListener::from_std(socket.into()))
+    Ok(socket.into())
 }
 
 /// Options of an accepted socket. Lingering stays off, which is the default everywhere.

@@ -4,17 +4,12 @@
 //! peer what it was sent last. So a socket is first closed for writing only; what still comes is
 //! thrown away until the peer closes too, or its time is up.
 
-use std::{
-    collections::VecDeque,
-    io::{self, Read as _},
-    net::Shutdown,
-};
+use std::{collections::VecDeque, io, net::Shutdown, ops::ControlFlow};
 
-use mio::{Interest, Registry, net::TcpStream};
 use slab::Slab;
 use zookeeper_core::Instant;
 
-use crate::token::Source;
+use crate::poll::{Poll, Source, Stream};
 
 /// Sockets that may be closing at a time; beyond that the oldest goes.
 const SOCKETS_MAX: usize = 1_024;
@@ -23,30 +18,34 @@ const SOCKETS_MAX: usize = 1_024;
 const DISCARDED_MAX: usize = 1 << 20;
 
 #[derive(Debug)]
-struct Closing {
-    stream: TcpStream,
+struct Closing<S> {
+    stream: S,
     discarded: usize,
     serial: u64,
 }
 
 /// All closing sockets, in the order in which their time is up.
-#[derive(Debug, Default)]
-pub(crate) struct ClosingSockets {
-    sockets: Slab<Closing>,
+#[derive(Debug)]
+pub(crate) struct ClosingSockets<S> {
+    sockets: Slab<Closing<S>>,
     deadlines: VecDeque<(Instant, usize, u64)>,
     serial: u64,
 }
 
-impl ClosingSockets {
+impl<S: Stream> ClosingSockets<S> {
+    pub(crate) const fn new() -> Self {
+        Self { sockets: Slab::new(), deadlines: VecDeque::new(), serial: 0 }
+    }
+
     /// Closes a socket that was registered for input, by `deadline` at the latest.
     pub(crate) fn close(
         &mut self,
-        mut stream: TcpStream,
+        mut stream: S,
         deadline: Instant,
-        poll: &Registry,
+        poll: &mut impl Poll<Stream = S>,
         buffer: &mut [u8],
     ) {
-        if stream.shutdown(Shutdown::Write).is_err() {
+        if stream.socket().shutdown(Shutdown::Write).is_err() {
             return;
         }
         let mut discarded = 0;
@@ -58,8 +57,7 @@ impl ClosingSockets {
         }
         let entry = self.sockets.vacant_entry();
         let key = entry.key();
-        let token = Source::Closing(key).token();
-        if poll.reregister(&mut stream, token, Interest::READABLE).is_err() {
+        if poll.reregister(&mut stream, Source::Closing(key)).is_err() {
             return;
         }
         self.serial += 1;
@@ -68,9 +66,14 @@ impl ClosingSockets {
     }
 
     /// Something came on the socket of that key, or on another one before it.
-    pub(crate) fn notice(&mut self, key: usize, buffer: &mut [u8]) {
+    pub(crate) fn notice(
+        &mut self,
+        key: usize,
+        poll: &mut impl Poll<Stream = S>,
+        buffer: &mut [u8],
+    ) {
         let Some(Closing { stream, discarded, .. }) = self.sockets.get_mut(key) else { return };
-        if discard(stream, discarded, buffer).is_break() {
+        if discard(stream, discarded, buffer).is_break() || poll.expect_input(stream).is_err() {
             self.sockets.remove(key);
         }
     }
@@ -117,12 +120,8 @@ impl ClosingSockets {
 }
 
 /// Throws away what there is. Breaks when the socket has nothing more to wait for.
-fn discard(
-    stream: &mut TcpStream,
-    discarded: &mut usize,
-    buffer: &mut [u8],
-) -> std::ops::ControlFlow<()> {
-    use std::ops::ControlFlow::{Break, Continue};
+fn discard(stream: &mut impl Stream, discarded: &mut usize, buffer: &mut [u8]) -> ControlFlow<()> {
+    use ControlFlow::{Break, Continue};
     while *discarded < DISCARDED_MAX {
         match stream.read(buffer) {
             Ok(0) => return Break(()),

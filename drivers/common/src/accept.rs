@@ -1,19 +1,19 @@
 //! Accepting connections, and not accepting them while the system has no room.
 
-use std::{io, net::SocketAddr, time::Duration};
-
-use mio::{
-    Interest, Registry,
-    net::{TcpListener, TcpStream},
+use std::{
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
+    time::Duration,
 };
+
 use zookeeper_core::Instant;
 
-use crate::token::Source;
+use crate::poll::{Poll, Source};
 
 /// A listening socket and what is known about it.
 #[derive(Debug)]
-pub(crate) struct Listener {
-    socket: TcpListener,
+pub(crate) struct Listener<L> {
+    socket: L,
     address: SocketAddr,
     state: State,
 }
@@ -41,10 +41,14 @@ pub(crate) enum Accepted {
     NoRoom(io::Error),
 }
 
-impl Listener {
-    pub(crate) fn new(mut socket: TcpListener, index: usize, poll: &Registry) -> io::Result<Self> {
+impl<L> Listener<L> {
+    pub(crate) fn new(
+        socket: TcpListener,
+        index: usize,
+        poll: &mut impl Poll<Listener = L>,
+    ) -> io::Result<Self> {
         let address = socket.local_addr()?;
-        poll.register(&mut socket, Source::Listener(index).token(), Interest::READABLE)?;
+        let socket = poll.listen(socket, Source::Listener(index))?;
         Ok(Self { socket, address, state: State::Idle })
     }
 
@@ -76,12 +80,17 @@ impl Listener {
     }
 
     /// Takes one connection, if it is time to.
-    pub(crate) fn accept(&mut self, now: Instant, backoff: Duration) -> Accepted {
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        backoff: Duration,
+        poll: &mut impl Poll<Listener = L>,
+    ) -> Accepted {
         if self.timeout().is_none_or(|at| at > now) {
             return Accepted::None;
         }
         self.state = State::Pending;
-        match self.socket.accept() {
+        match poll.accept(&mut self.socket) {
             Ok((stream, peer)) => Accepted::Stream(stream, peer),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.state = State::Idle;

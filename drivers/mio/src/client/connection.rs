@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Buf;
 use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
-use zookeeper_core::{ConnId, Disconnect};
+use zookeeper_core::Disconnect;
 
 /// Pieces of output given to the system at a time.
 const SLICES_MAX: usize = 64;
@@ -15,7 +15,6 @@ const SLICES_MAX: usize = 64;
 /// A socket and its readiness, which the system tells only once.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) id: ConnId,
     pub(crate) peer: SocketAddr,
     stream: TcpStream,
     token: Token,
@@ -25,13 +24,11 @@ pub(crate) struct Connection {
     is_read_closed: bool,
     /// The socket is broken: reset, or closed both ways.
     pub(crate) is_broken: bool,
-    /// The server knows that no more input will come.
+    /// The session knows that no more input will come.
     pub(crate) has_ended: bool,
     pub(crate) output: Output,
     /// Whether write interest is registered; written by `set_write_interest` alone.
     is_armed: bool,
-    /// Whether it stands in the queue of those with work.
-    pub(crate) is_queued: bool,
     /// The turn in which `written` bytes were written.
     turn: u64,
     written: usize,
@@ -73,46 +70,19 @@ pub(crate) enum Written {
 }
 
 impl Connection {
-    /// Registers for input alone.
-    pub(crate) fn new(
-        mut stream: TcpStream,
-        peer: SocketAddr,
-        id: ConnId,
-        token: Token,
-        poll: &Registry,
-    ) -> io::Result<Self> {
-        poll.register(&mut stream, token, Interest::READABLE)?;
-        Ok(Self::registered(stream, peer, id, token))
-    }
-
     /// Takes over a socket that connected by itself and is registered for everything. What was told
     /// of it so far was about connecting: it may be readable, and it may have ended.
-    pub(crate) const fn connected(
-        stream: TcpStream,
-        peer: SocketAddr,
-        id: ConnId,
-        token: Token,
-    ) -> Self {
-        let mut connection = Self::registered(stream, peer, id, token);
-        connection.is_readable = true;
-        connection.is_read_closed = true;
-        connection.is_armed = true;
-        connection
-    }
-
-    const fn registered(stream: TcpStream, peer: SocketAddr, id: ConnId, token: Token) -> Self {
+    pub(crate) const fn new(stream: TcpStream, peer: SocketAddr, token: Token) -> Self {
         Self {
-            id,
             peer,
             stream,
             token,
-            is_readable: false,
-            is_read_closed: false,
+            is_readable: true,
+            is_read_closed: true,
             is_broken: false,
             has_ended: false,
             output: Output::Open,
-            is_armed: false,
-            is_queued: false,
+            is_armed: true,
             turn: 0,
             written: 0,
         }
@@ -149,7 +119,7 @@ impl Connection {
                     Input::Blocked
                 }
                 io::ErrorKind::Interrupted => Input::Bytes(0),
-                kind => Input::Ended(disconnect(kind)),
+                kind => Input::Ended(Disconnect::from(kind)),
             },
         }
     }
@@ -202,22 +172,5 @@ impl Connection {
         self.output = Output::Failed;
         self.is_readable = true;
         self.is_read_closed = true;
-    }
-
-    /// The socket without the rest.
-    pub(crate) fn into_stream(self) -> TcpStream {
-        self.stream
-    }
-}
-
-/// How the machines call an error of a socket.
-pub(crate) fn disconnect(kind: io::ErrorKind) -> Disconnect {
-    match kind {
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => Disconnect::Reset,
-        io::ErrorKind::ConnectionRefused => Disconnect::Refused,
-        io::ErrorKind::TimedOut => Disconnect::TimedOut,
-        kind => Disconnect::Other(kind),
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use zookeeper_core::server;
 
-/// Settings of a [`Server`](crate::Server).
+/// Settings of a server.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
