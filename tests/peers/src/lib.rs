@@ -39,7 +39,7 @@ mod target;
 pub use deadline::Deadline;
 pub use ensemble::Ensemble;
 pub use group::ProcessGroup;
-pub use need::{enabled, in_ci, need, skipped};
+pub use need::{enabled, in_ci, need, skipped, trace_if_wanted};
 pub use options::Options;
 pub use ports::{four_letter_word, free_port};
 pub use program::{Kind, Program, data_path, need_python};

@@ -52,6 +52,7 @@ pub struct Target(Running);
 enum Running {
     Apache(Server),
     Mio(zookeeper_mio::Running),
+    Smol(zookeeper_smol::Running),
 }
 
 impl Target {
@@ -72,10 +73,7 @@ impl Target {
                 None => return Ok(None),
             },
             TargetKind::Mio => Running::Mio(start_mio()?),
-            TargetKind::Smol => {
-                crate::skipped("server on smol");
-                return Ok(None);
-            }
+            TargetKind::Smol => Running::Smol(start_smol()?),
         })))
     }
 
@@ -85,6 +83,7 @@ impl Target {
         match &self.0 {
             Running::Apache(server) => server.address(),
             Running::Mio(server) => server.address(),
+            Running::Smol(server) => server.address(),
         }
     }
 }
@@ -102,6 +101,13 @@ fn start_mio() -> io::Result<zookeeper_mio::Running> {
     config.listen = vec![([127, 0, 0, 1], 0).into()];
     configure(&mut config.server);
     zookeeper_mio::Server::spawn(config)
+}
+
+fn start_smol() -> io::Result<zookeeper_smol::Running> {
+    let mut config = zookeeper_smol::Config::default();
+    config.listen = vec![([127, 0, 0, 1], 0).into()];
+    configure(&mut config.server);
+    zookeeper_smol::Server::spawn(config)
 }
 
 /// The same as [`options`].

@@ -9,7 +9,9 @@ use zookeeper_core::{SessionId, Zxid};
 
 use zookeeper_peers::client::{MioClient, SmolClient};
 use zookeeper_peers::scenarios::{lone_survivor, outages, writable_server_appears};
-use zookeeper_peers::{Ensemble, Kind, Mode, Options, Program, Target, TargetKind, enabled};
+use zookeeper_peers::{
+    Ensemble, Kind, Mode, Options, Program, Target, TargetKind, enabled, trace_if_wanted,
+};
 
 /// One ensemble at a time: three JVMs are enough for a small machine, and everything here is about
 /// who answers in time.
@@ -70,6 +72,7 @@ fn clients_leave_for_a_server_that_is_writable() {
 /// The program, when nobody else uses it, if the environment asks for foreign programs and has
 /// them.
 fn turn() -> Option<(MutexGuard<'static, ()>, Program)> {
+    trace_if_wanted();
     let program = enabled().then(|| Kind::Apache.need()).flatten()?;
     Some((TURN.lock().unwrap_or_else(PoisonError::into_inner), program))
 }

@@ -26,6 +26,7 @@ use zookeeper_core::client::Error;
 use zookeeper_core::wire::{CreateMode, ErrorCode};
 
 use crate::client::{Settings, TestClient};
+use crate::need::trace_if_wanted;
 use crate::proxy::Proxy;
 use crate::target::{Target, TargetKind};
 
@@ -87,6 +88,7 @@ impl<C: TestClient> Stage<C> {
 ///
 /// If one fails, after all have run.
 pub fn run<C: TestClient>(kind: TargetKind) {
+    trace_if_wanted();
     let Some(target) = Target::start(kind).expect("a server") else { return };
     let wanted = env::var("ZK_SCENARIO").unwrap_or_default();
     let mut failed = Vec::new();
