@@ -18,6 +18,7 @@
 //!   test ◀── Script ◀── Pipe ◀────────── Driver ◀── Session
 //! ```
 
+mod couple;
 mod driver;
 mod entry;
 mod link;
@@ -27,6 +28,7 @@ mod script;
 mod sent;
 mod world;
 
+pub use couple::Couple;
 pub use driver::{Cutting, Driver};
 pub use entry::{Entry, Seen, What};
 pub use link::Attempt;

@@ -162,6 +162,10 @@ impl ClientBuilder {
     }
 
     /// A client that looks for a server in the background, on a thread that all clients share.
+    ///
+    /// # Panics
+    ///
+    /// When the system has no thread for it.
     pub fn build(self) -> Client {
         let (client, driver) = self.build_with_driver();
         executor::spawn(driver);
@@ -175,6 +179,10 @@ impl ClientBuilder {
     /// [`ConnectError::NoSession`] when the session to resume has expired, credentials are refused,
     /// or [`ClientBuilder::new_session_timeout`] is over. Servers that cannot be reached are tried
     /// again until then.
+    ///
+    /// # Panics
+    ///
+    /// As [`ClientBuilder::build`] does.
     pub fn connect(self) -> impl Future<Output = Result<Client, ConnectError>> + Send + 'static {
         let client = self.build();
         async move {

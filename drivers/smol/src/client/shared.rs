@@ -18,7 +18,7 @@ use zookeeper_core::{
         RequestError, RequestId, Session, SubmitError, SubmitOptions, WatcherId,
         operation::RemoveWatches,
     },
-    wire::{AddWatchMode, Request, Response, WatcherType},
+    wire::{self, AddWatchMode, Response, WatcherType},
 };
 
 use super::{
@@ -49,6 +49,8 @@ pub(crate) struct Inner {
     pub(crate) session: Session,
     requests: Requests,
     watches: HashMap<WatcherId, Arc<WatchCell>>,
+    /// A watch that was forgotten before it was set, as it is now.
+    forgotten: Option<(WatcherId, Arc<WatchCell>)>,
     pub(crate) states: States,
     /// The driver's, while it does not know of anything to do.
     driver: Option<Waker>,
@@ -86,6 +88,7 @@ impl Shared {
             session,
             requests: Requests::default(),
             watches: HashMap::new(),
+            forgotten: None,
             states: States::new(),
             driver: None,
             close_deadline: None,
@@ -130,7 +133,7 @@ impl Shared {
             let options = options(None, timeout);
             self.command(|inner, now| {
                 let id = inner.session.submit(now, request, options)?;
-                inner.requests.insert(id, Some(slot.clone()));
+                inner.requests.insert(id, Request { slot: slot.clone(), watch: None });
                 Ok::<(), SubmitError>(())
             })
         });
@@ -157,7 +160,8 @@ impl Shared {
             self.command(|inner, now| {
                 let watcher = inner.session.new_watcher();
                 let id = inner.session.submit(now, request, options(Some(watcher), timeout))?;
-                inner.requests.insert(id, Some(slot.clone()));
+                let watch = Some((watcher, Arc::clone(&cell)));
+                inner.requests.insert(id, Request { slot: slot.clone(), watch });
                 inner.watches.insert(watcher, Arc::clone(&cell));
                 Ok::<_, SubmitError>(Watch::new(Arc::clone(self), cell, watcher))
             })
@@ -171,45 +175,32 @@ impl Shared {
 
     /// Takes on an identity.
     pub(crate) fn add_auth(&self, scheme: &str, credentials: &[u8]) -> Call<()> {
-        self.submit_other(|inner, now| inner.session.add_auth(now, scheme, credentials))
+        self.submit_other(|inner, now| Ok(inner.session.add_auth(now, scheme, credentials)?))
     }
 
     /// Removes everybody's watches of a path that the server knows.
     pub(crate) fn remove_watches(&self, path: &str, kind: WatcherType, local: bool) -> Call<()> {
-        self.submit_other(|inner, now| inner.session.remove_watches(now, path, None, kind, local))
+        self.submit_other(|inner, now| {
+            Ok(inner.session.remove_watches(now, path, None, kind, local)?)
+        })
     }
 
     /// Removes one watch. Nothing more is told by it.
     pub(crate) fn remove_watch(&self, cell: &Arc<WatchCell>, id: WatcherId) -> Call<()> {
-        let mut is_known = false;
-        let call = self.submit_other(|inner, now| {
-            is_known = inner.forget(cell, id);
-            if !is_known {
-                return Err(SubmitError::WatcherNeeded);
+        self.submit_other(|inner, now| {
+            if !inner.forget(cell, id) {
+                return Err(RequestError::NoWatcher.into());
             }
-            inner.session.remove_watches(now, &cell.path, Some(id), cell.kind, true)
-        });
-        if is_known { call } else { Call::refused(RequestError::NoWatcher) }
-    }
-
-    /// Forgets a watch that was not set after all.
-    pub(crate) fn discard_watch(&self, cell: &Arc<WatchCell>, id: WatcherId) {
-        self.lock().forget(cell, id);
+            Ok(inner.session.remove_watches(now, &cell.path, Some(id), cell.kind, true)?)
+        })
     }
 
     /// Forgets a watch that nobody reads any more.
     pub(crate) fn forget_watch(&self, cell: &Arc<WatchCell>, id: WatcherId) {
-        // Most watches have ended when they are dropped: then there is nothing to wake.
-        if !self.lock().forget(cell, id) {
-            return;
+        let mut inner = self.lock();
+        if inner.forget(cell, id) {
+            inner.session.forget_watch(&cell.path, id, cell.kind);
         }
-        self.command(|inner, now| {
-            let path = &cell.path;
-            match inner.session.remove_watches(now, path, Some(id), cell.kind, true) {
-                Ok(request) => inner.requests.insert(request, None),
-                Err(error) => debug!(%error, path, "watch not removed"),
-            }
-        });
     }
 
     /// Ends the session, gracefully while time allows.
@@ -224,17 +215,17 @@ impl Shared {
 
     fn submit_other(
         &self,
-        submit: impl FnOnce(&mut Inner, Instant) -> Result<RequestId, SubmitError>,
+        submit: impl FnOnce(&mut Inner, Instant) -> Result<RequestId, Error>,
     ) -> Call<()> {
         let slot = Slot::new(without_record, Chroot::none());
         let submitted = self.command(|inner, now| {
             let id = submit(inner, now)?;
-            inner.requests.insert(id, Some(slot.clone()));
-            Ok::<(), SubmitError>(())
+            inner.requests.insert(id, Request { slot: slot.clone(), watch: None });
+            Ok(())
         });
         match submitted {
             Ok(()) => Call::submitted(slot),
-            Err(error) => Call::refused(error),
+            Err(error) => Call::settled(Err(error)),
         }
     }
 }
@@ -249,13 +240,12 @@ fn options(watcher: Option<WatcherId>, timeout: Option<Duration>) -> SubmitOptio
 }
 
 /// The path that a request watches, and how.
-fn watched(request: &Request<'_>) -> Option<(Box<str>, WatcherType)> {
+fn watched(request: &wire::Request<'_>) -> Option<(Box<str>, WatcherType)> {
+    use wire::Request as R;
     let (path, kind) = match request {
-        Request::GetData(read) | Request::Exists(read) => (read.path, WatcherType::Data),
-        Request::GetChildren(read) | Request::GetChildren2(read) => {
-            (read.path, WatcherType::Children)
-        }
-        Request::AddWatch(watch) => match AddWatchMode::from_code(watch.mode)? {
+        R::GetData(read) | R::Exists(read) => (read.path, WatcherType::Data),
+        R::GetChildren(read) | R::GetChildren2(read) => (read.path, WatcherType::Children),
+        R::AddWatch(watch) => match AddWatchMode::from_code(watch.mode)? {
             AddWatchMode::Persistent => (watch.path, WatcherType::Persistent),
             AddWatchMode::PersistentRecursive => (watch.path, WatcherType::PersistentRecursive),
         },
@@ -314,6 +304,9 @@ impl Inner {
             let mut is_idle = true;
             while let Some(closed) = self.pass_event(todo) {
                 is_idle = false;
+                if let Some((id, cell)) = self.forgotten.take() {
+                    self.session.forget_watch(&cell.path, id, cell.kind);
+                }
                 if let Some(reason) = closed {
                     self.end(now, reason, todo);
                 }
@@ -333,8 +326,10 @@ impl Inner {
     fn pass_event(&mut self, todo: &mut Todo) -> Option<Option<CloseReason>> {
         match self.session.poll_event()? {
             Event::Reply { id, result } => {
-                if let Some(slot) = self.requests.remove(id) {
+                if let Some(Request { slot, watch }) = self.requests.remove(id) {
                     todo.wakers.extend(slot.complete(result.map(|reply| reply.response)));
+                    // Only now is there a watch to forget.
+                    self.forgotten = watch.filter(|(id, _)| !self.watches.contains_key(id));
                 }
             }
             Event::Watch { watchers, event } => {
@@ -390,7 +385,7 @@ impl Inner {
         }
         info!(%reason, session = %self.session.session_id(), "session ended");
         // The session has completed all of them; nobody is to wait for ever if it had not.
-        for slot in self.requests.drain() {
+        for Request { slot, .. } in self.requests.drain() {
             let failure = RequestError::SessionExpired { maybe_executed: true };
             todo.wakers.extend(slot.complete(Err(failure)));
         }
@@ -431,7 +426,7 @@ impl std::fmt::Debug for Inner {
         f.debug_struct("Inner")
             .field("session", &self.session.session_id())
             .field("state", &self.states.current())
-            .field("requests", &self.requests.slots.len())
+            .field("requests", &self.requests.window.len())
             .field("watches", &self.watches.len())
             .finish_non_exhaustive()
     }
@@ -445,6 +440,13 @@ const fn has_expired(reason: &CloseReason) -> bool {
     )
 }
 
+/// A request that is not complete.
+struct Request {
+    slot: Arc<dyn Complete>,
+    /// The watch that it sets.
+    watch: Option<(WatcherId, Arc<WatchCell>)>,
+}
+
 /// Requests that are not complete, by their ids: these rise, and requests complete nearly in order,
 /// so that a window is enough.
 ///
@@ -456,34 +458,32 @@ const fn has_expired(reason: &CloseReason) -> bool {
 #[derive(Default)]
 struct Requests {
     oldest: u64,
-    /// `None` is complete, or nobody's.
-    slots: VecDeque<Option<Arc<dyn Complete>>>,
+    /// `None` is complete, or the session's own.
+    window: VecDeque<Option<Request>>,
 }
 
 impl Requests {
-    fn insert(&mut self, id: RequestId, slot: Option<Arc<dyn Complete>>) {
-        let Some(slot) = slot else { return };
-        if self.slots.is_empty() {
+    fn insert(&mut self, id: RequestId, request: Request) {
+        if self.window.is_empty() {
             self.oldest = id.0;
         }
-        let newest = self.oldest + self.slots.len() as u64;
+        let newest = self.oldest + self.window.len() as u64;
         debug_assert!(newest <= id.0, "ids rise");
-        // The session takes ids for requests of its own, too.
-        self.slots.extend((newest..id.0).map(|_| None));
-        self.slots.push_back(Some(slot));
+        self.window.extend((newest..id.0).map(|_| None));
+        self.window.push_back(Some(request));
     }
 
-    fn remove(&mut self, id: RequestId) -> Option<Arc<dyn Complete>> {
+    fn remove(&mut self, id: RequestId) -> Option<Request> {
         let index = usize::try_from(id.0.checked_sub(self.oldest)?).ok()?;
-        let slot = self.slots.get_mut(index)?.take();
-        while let Some(None) = self.slots.front() {
-            self.slots.pop_front();
+        let request = self.window.get_mut(index)?.take();
+        while let Some(None) = self.window.front() {
+            self.window.pop_front();
             self.oldest += 1;
         }
-        slot
+        request
     }
 
-    fn drain(&mut self) -> impl Iterator<Item = Arc<dyn Complete>> {
-        self.slots.drain(..).flatten()
+    fn drain(&mut self) -> impl Iterator<Item = Request> {
+        self.window.drain(..).flatten()
     }
 }
