@@ -5,6 +5,7 @@
 
 mod acls;
 mod chroots;
+pub mod failures;
 mod nodes;
 mod outages;
 mod read_only;
