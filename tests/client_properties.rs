@@ -130,6 +130,7 @@ fn programs_reach_everything() {
         "reply failed: session",
         "reply failed: request",
         "reply failed: malformed",
+        "reply failed: reply",
         "reply failed: authentication",
         "reply failed: no",
         "restored to",
@@ -157,26 +158,4 @@ fn programs_reach_everything() {
         println!("{count} of {expected}");
         assert!(count > 0, "nothing is like {expected:?}");
     }
-}
-#[test]
-fn zz_debug() {
-    let seed: u64 = std::env::var("DBG").unwrap().parse().unwrap();
-    let mut program = arbitrary_program(&mut Rng::new(seed));
-    program.settings &= !2;
-    let max: usize = std::env::var("MAX").unwrap().parse().unwrap();
-    let a = whole(&program);
-    let b = program.run(Cutting {
-        input: Chunking::Random(max),
-        reads_per_turn: 1,
-        socket_buffer: max,
-    });
-    for (n, x) in [("a", &a), ("b", &b)] {
-        let l: Vec<_> = x.told.iter().chain(&x.done).map(|e| e.to_string()).collect();
-        std::fs::write(format!("/tmp/{n}.txt"), l.join("\n")).unwrap();
-    }
-    std::fs::write(
-        "/tmp/p.txt",
-        program.steps.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join("\n"),
-    )
-    .unwrap();
 }

@@ -79,6 +79,7 @@ use crate::{
     ids::{ConnId, SessionId, Zxid},
     rng::Rng,
     time::Instant,
+    wire::WatcherType,
 };
 
 /// Bytes that are taken beyond the longest frame before no more are wanted.
@@ -234,6 +235,13 @@ impl Session {
         let watcher = WatcherId(self.next_watcher);
         self.next_watcher += 1;
         watcher
+    }
+
+    /// Forgets what one watcher watches at a path: here alone, and at once. Nothing is sent or told;
+    /// what the server still says of it matches nobody. A watch whose request is not complete is
+    /// not there yet.
+    pub fn forget_watch(&mut self, path: &str, watcher: WatcherId, kind: WatcherType) {
+        self.watches.remove(path, Some(watcher), kind);
     }
 
     /// Replaces the list of servers; whether the session leaves its server for another one. An

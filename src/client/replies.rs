@@ -228,6 +228,10 @@ impl Session {
         }
         if let Phase::Linked(link) = &mut self.phase {
             link.skip_front(length, &mut self.pool);
+            if link.skip == 0 {
+                // Its end is here already.
+                self.heard();
+            }
             self.update_wants_read();
         }
     }

@@ -265,7 +265,7 @@ mod tests {
     }
 
     quickcheck! {
-        fn delays_stay_in_their_range(millis: (u32, u32), factor: u32, rest: (u32, u32, u64)) -> bool {
+        fn delays_stay_in_range(millis: (u32, u32), factor: u32, rest: (u32, u32, u64)) -> bool {
             let policy = RetryPolicy {
                 delay_min: Duration::from_millis(millis.0.into()),
                 delay_max: Duration::from_millis(millis.1.into()),

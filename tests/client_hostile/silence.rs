@@ -2,12 +2,15 @@
 
 use zookeeper_core::{
     Disconnect,
-    client::{KeeperState, LostReason},
+    client::{KeeperState, LostReason, RequestError},
     wire::{ErrorCode, EventKind},
 };
 use zookeeper_sim::{
     client::{Habits, Options, Reception, Seen, What, World},
-    pair::request::{add_watch, get_data},
+    pair::{
+        Chunking,
+        request::{add_watch, get_data},
+    },
 };
 
 use super::table::{LOST, News};
@@ -60,6 +63,31 @@ fn a_whole_frame_is_a_sign_of_life() {
     }
     assert_eq!(News::of(&mut world).reasons, []);
     world.finish();
+}
+
+#[test]
+fn a_frame_that_is_too_large_is_a_sign_of_life() {
+    for chunking in [Chunking::Whole, Chunking::Random(99)] {
+        let mut options = Options::new(1);
+        options.config.session_timeout = std::time::Duration::from_secs(6);
+        options.config.frame_length_max = 1_000;
+        options.cutting.input = chunking;
+        let mut world = World::new(options);
+        let request = world.submit(&get_data("/a", false));
+        let _ = world.take();
+        world.script.habits.pings = false;
+        world.advance_ms(3_900);
+        let zxid = world.script.zxid;
+        world.reply(1, zxid, ErrorCode::OK, &[0; 1_000]);
+        let news = News::of(&mut world);
+        let error = RequestError::ReplyTooLarge { length: 1_016, max: 1_000 };
+        assert_eq!(news.outcomes, [(request, Err(error))]);
+        world.advance_ms(3_999);
+        assert_eq!(News::of(&mut world).reasons, []);
+        world.advance_ms(1);
+        assert_eq!(News::of(&mut world).reasons, [LostReason::ReadTimeout]);
+        world.finish();
+    }
 }
 
 /// Servers that accept and say nothing do not keep a session alive.

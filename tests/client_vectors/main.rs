@@ -1,6 +1,7 @@
 //! What a client's session does, row by row as it was observed on the upstream client; where that
 //! is known to be wrong, the better rule. Each row is a test of its own, in virtual time.
 
+mod chroot;
 mod closing;
 mod handshake;
 mod liveness;

@@ -1,13 +1,13 @@
-//! Rows 2, 6, 16 and 17: watches over a reconnect, and paths under a chroot.
+//! Rows 2, 6 and 16: watches over a reconnect.
 
 use zookeeper_core::{
     Disconnect, Zxid,
     client::State,
-    wire::{ErrorCode, EventKind, Op, Request, WatcherType},
+    wire::{ErrorCode, EventKind, Op, Request},
 };
 use zookeeper_sim::{
     client::{Options, Sent, What, World},
-    pair::request::{add_watch, exists, get_children, get_data, new_znode},
+    pair::request::{add_watch, exists, get_children, get_data},
 };
 
 /// The path lists of a SetWatches or SetWatches2, and what it is relative to.
@@ -169,41 +169,5 @@ fn v16_without_a_reset_watches_end_with_the_connection() {
     );
     assert_eq!(world.session().watches(), 0);
     assert_eq!(world.session().state(), State::Connected { read_only: false });
-    world.finish();
-}
-
-/// Paths below `/app`: the session sees the server's paths, its user the client's.
-#[test]
-fn v17_a_chroot_is_applied_and_stripped_at_the_edge() {
-    let mut world = World::new(Options::new(1));
-    let watcher = world.watcher();
-    world.submit(&Request::Create(new_znode("/app/q", b"", 0)));
-    world.submit(&Request::CreateContainer(new_znode("/app/k", b"", 4)));
-    world.submit_watching(&get_children("/app", true), watcher);
-    world.submit_watching(&get_children("/app/n", true), watcher);
-    world.answer_all();
-    world.remove_watches("/app/n", Some(watcher), WatcherType::Children, false);
-    assert_eq!(
-        world.take()[3..],
-        [
-            "0 #1 > 1 create /app/q mode 0",
-            "0 #1 > 2 create_container /app/k mode 4",
-            "0 #1 > 3 get_children /app watch",
-            "0 #1 > 4 get_children /app/n watch",
-            "0 reply 0 ok 0x101 /app/q",
-            "0 reply 1 ok 0x102 /app/k and stat",
-            "0 reply 2 ok 0x102 []",
-            "0 reply 3 ok 0x102 []",
-            "0 #1 > 5 check_watches /app/n mode 1",
-        ]
-    );
-    world.answer_ok();
-    assert_eq!(
-        world.take(),
-        ["0 watch ChildWatchRemoved /app/n 0xffffffffffffffff to w0", "0 reply 4 ok 0x102",]
-    );
-    world.notify(EventKind::NodeChildrenChanged, "/app/n", 0x103);
-    world.notify(EventKind::NodeChildrenChanged, "/app", 0x104);
-    assert_eq!(world.take(), ["0 watch NodeChildrenChanged /app 0x104 to w0"]);
     world.finish();
 }

@@ -5,7 +5,6 @@
 //! time of the client's thread per operation.
 
 use std::{
-    cell::Cell,
     env, fs,
     time::{Duration, Instant},
 };
@@ -40,16 +39,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         client.connected().await?;
         client.delete(PATH, None).await.ok();
         client.create(PATH, vec![b'x'; bytes], CreateMode::Persistent).await?;
-        let operations = Cell::new(0_u64);
+        let mut operations = 0;
         let (start, processor) = (Instant::now(), processor_time());
         let end = start + time;
         let tasks: Vec<_> =
-            (0..in_flight).map(|_| executor.spawn(read(&client, end, &operations))).collect();
+            (0..in_flight).map(|_| executor.spawn(read(client.clone(), end))).collect();
         for task in tasks {
-            task.await?;
+            operations += task.await?;
         }
         let used = processor_time().saturating_sub(processor);
-        Ok::<_, Box<dyn std::error::Error>>((operations.get(), start.elapsed(), used))
+        Ok::<_, Box<dyn std::error::Error>>((operations, start.elapsed(), used))
     }))?;
     async_io::block_on(executor.run(client.close()));
 
@@ -60,17 +59,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn read(client: &Client, end: Instant, operations: &Cell<u64>) -> Result<(), Error> {
-    loop {
+/// Reads until the end; how often.
+async fn read(client: Client, end: Instant) -> Result<u64, Error> {
+    let mut operations = 0;
+    while Instant::now() < end {
         // A clock reading for each would count as the client's.
         for _ in 0..64 {
             client.get_data(PATH).await?;
-            operations.set(operations.get() + 1);
-        }
-        if Instant::now() >= end {
-            return Ok(());
+            operations += 1;
         }
     }
+    Ok(operations)
 }
 
 /// Processor time of this thread, where the system tells.

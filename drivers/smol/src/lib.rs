@@ -34,3 +34,8 @@ mod server;
 pub use client::{Client, ClientBuilder};
 pub use server::Server;
 pub use zookeeper_common::{BindError, Config, Handle, RunError, Running};
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,6 +1,7 @@
 //! Lists a znode and everything below it.
 //!
-//! Behaviour: `org.apache.zookeeper.ZKUtil.listSubTreeBFS`, which fails when a znode goes meanwhile.
+//! Behaviour: `org.apache.zookeeper.ZKUtil.listSubTreeBFS`, which fails when a znode goes
+//! meanwhile.
 
 use std::collections::VecDeque;
 

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! # use std::{collections::VecDeque, time::Duration};
-//! # use zookeeper_core::{Instant, client::{Error, procedure::{Next, Procedure, Step, StepOutput}}};
+//! # use zookeeper_core::{Instant, client::{Error, procedure::*}};
 //! # struct Call;
 //! # fn start(_: Step<'_>) -> Call { Call }
 //! # fn wait(_: Call) -> Result<StepOutput, Error> { Err(Error::UnexpectedReply) }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use socket2::SockRef;
 use zookeeper_core::{
     SessionId, Zxid,
     wire::{
@@ -61,6 +62,11 @@ impl Client {
         let (timeout_ms, ..) = client.connected();
         assert!(timeout_ms > 0);
         client
+    }
+
+    /// Makes the end of this client a reset.
+    pub(crate) fn reset_on_drop(&self) {
+        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a socket");
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {

@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use socket2::SockRef;
 use zookeeper_core::wire::Request;
 
 use crate::common::{
@@ -16,9 +15,8 @@ use crate::common::{
 
 const LARGE: usize = 900_000;
 
-/// Makes the end of a client a reset.
 fn reset(client: Client) {
-    SockRef::from(&client.stream).set_linger(Some(Duration::ZERO)).expect("a socket");
+    client.reset_on_drop();
 }
 
 #[test]

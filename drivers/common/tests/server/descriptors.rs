@@ -2,14 +2,16 @@
 use std::{
     fs::File,
     io,
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
+use zookeeper_core::wire::Request;
 
-use crate::common::{Client, Running, Server, config, connect_frame};
+use crate::common::{Client, Running, Server, ask, config, connect_frame, wait_for_connections};
 
 /// Collects the log.
 #[derive(Clone, Default)]
@@ -75,13 +77,32 @@ fn a_lack_of_descriptors_is_survived_without_spinning() {
     drop(leaving);
     assert!(waiting[0].connected().0 > 0);
     drop(others);
-    served.submit(&zookeeper_core::wire::Request::CloseSession);
+    served.submit(&Request::CloseSession);
     served.wait_for_end();
     assert!(waiting[1].connected().0 > 0);
     for client in &mut waiting {
         client.ping();
     }
+    churn(server.address());
+    wait_for_connections(server.address(), waiting.len());
     server.stop().expect("a server that was well");
+}
+
+/// More connections than there are descriptors, one after the other, with every kind of end: what
+/// is kept of one is missed by another.
+fn churn(address: SocketAddr) {
+    for round in 0..200 {
+        let mut client = Client::new(address);
+        match round % 4 {
+            0 => {}
+            1 => client.reset_on_drop(),
+            2 => {
+                client.submit(&Request::CloseSession);
+                client.wait_for_end();
+            }
+            _ => assert!(ask(address, b"srvr").starts_with("Zookeeper")),
+        }
+    }
 }
 
 /// Connects without a new descriptor and asks for a session.

@@ -18,6 +18,8 @@
 //!   test ◀── Script ◀── Pipe ◀────────── Driver ◀── Session
 //! ```
 
+mod checks;
+mod couple;
 mod driver;
 mod entry;
 mod link;
@@ -27,6 +29,7 @@ mod script;
 mod sent;
 mod world;
 
+pub use couple::Couple;
 pub use driver::{Cutting, Driver};
 pub use entry::{Entry, Seen, What};
 pub use link::Attempt;

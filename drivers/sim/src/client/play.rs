@@ -200,11 +200,11 @@ impl World {
         self.driver.toward_client(heard.attempt).write(&frame);
     }
 
-    /// Answers the oldest unanswered request without a record, if there is one.
-    pub fn answer_if_asked(&mut self, zxid: Zxid, error: ErrorCode) {
+    /// Answers the oldest unanswered request, if there is one.
+    pub fn answer_if_asked(&mut self, zxid: Zxid, error: ErrorCode, record: &[u8]) {
         let Some(heard) = self.take_heard(|sent| sent.xid().is_some()) else { return };
         let Some(xid) = heard.sent.xid() else { return };
-        script::reply(self.driver.toward_client(heard.attempt), xid, zxid, error, &[]);
+        script::reply(self.driver.toward_client(heard.attempt), xid, zxid, error, record);
     }
 
     /// Answers the oldest unanswered request with success and this record.

@@ -21,6 +21,9 @@ use crate::generate::{requests::request, values::index};
 /// How many steps one program may have.
 const STEPS_MAX: usize = 300;
 
+/// The longest reply taken, in bytes.
+const FRAME_LENGTH_MAX: usize = 2 << 10;
+
 /// How many watchers there are.
 const WATCHERS: usize = 3;
 
@@ -72,6 +75,8 @@ pub enum Step {
         /// With what it is combined.
         mask: u8,
     },
+    /// The oldest request is answered with more than the session takes.
+    AnswerLong,
     /// A handshake is answered.
     Grant {
         /// How.
@@ -145,6 +150,7 @@ impl Step {
             28 => Self::Hosts { hosts: next()? },
             29 if code & 0xe0 == 0 => Self::Close,
             30 if code & 0xe0 == 0 => Self::Detach,
+            31 => Self::AnswerLong,
             _ => Self::Sleep { units: 1 },
         })
     }
@@ -173,6 +179,7 @@ impl Step {
             Self::Hosts { hosts } => out.extend([28, *hosts]),
             Self::Close => out.push(29),
             Self::Detach => out.push(30),
+            Self::AnswerLong => out.push(31),
         }
     }
 }
@@ -257,7 +264,7 @@ impl Program {
         options.cutting = cutting;
         options.seed = self.settings.into();
         let config = &mut options.config;
-        config.frame_length_max = 8 << 10;
+        config.frame_length_max = FRAME_LENGTH_MAX;
         config.set_watches_bytes_max = 16;
         config.session_timeout = Duration::from_secs(6);
         config.can_be_read_only = self.has_probes();
@@ -315,7 +322,7 @@ fn run(world: &mut World, watchers: &[WatcherId], step: &Step) {
                 [-1, -4, -101, -102, -110, -111, -112, -115, -119, -124, -6, 7, -999, -118, 0];
             // Mostly a missing znode.
             let error = errors.get(usize::from(*error % 32)).copied().unwrap_or(-101);
-            world.answer_if_asked(Zxid(0x100 + i64::from(*zxid)), ErrorCode(error));
+            world.answer_if_asked(Zxid(0x100 + i64::from(*zxid)), ErrorCode(error), &[]);
         }
         Step::AnswerEdited { place, mask } => {
             world.answer_edited(|frame| {
@@ -324,6 +331,9 @@ fn run(world: &mut World, watchers: &[WatcherId], step: &Step) {
                 let place = start + usize::from(*place) % (frame.len() - start);
                 frame[place] ^= mask;
             });
+        }
+        Step::AnswerLong => {
+            world.answer_if_asked(Zxid(0x100), ErrorCode::OK, &[0; FRAME_LENGTH_MAX]);
         }
         Step::Grant { how } => _ = world.grant_if_asked(grant(*how)),
         Step::Notify { what } => {

@@ -212,6 +212,7 @@ fn stories_of_clients() -> impl Iterator<Item = (&'static str, u8, Vec<Step>)> {
         ("authenticated", 0x80, [&users[..], &some, &ROUND].concat()),
         ("late", 0x08, [&some[..3], &pauses, &some, &ROUND].concat()),
         ("too_long", 0x00, [&some[..], &[submit(3, 1), long], &everything].concat()),
+        ("too_long_answer", 0x00, [&some[..3], &[Step::AnswerLong], &ROUND].concat()),
         ("closed", 0x80, [&some[..], &[submit(2, 1), Step::Close], &some].concat()),
         ("detached", 0x80, [&some[..], &[submit(2, 1), Step::Detach], &some].concat()),
         ("suspended", 0x80, [&some[..], &[Step::Suspend { seconds: 8 }], &some].concat()),

@@ -110,9 +110,8 @@ impl ClientBuilder {
 
     /// Whether to begin a new session when one has expired; otherwise the client is of no use then.
     /// [`ConnectionState::Lost`](super::ConnectionState::Lost) is told between the two. The new
-    /// session has none of the old one's ephemeral znodes and watches, which end with
-    /// [`WatchUpdate::Lost`](super::WatchUpdate::Lost); identities that were added later by
-    /// [`Client::add_auth`] are not known to it either.
+    /// session has the identities of the old one, but none of its ephemeral znodes and watches;
+    /// these end with [`WatchUpdate::Lost`](super::WatchUpdate::Lost).
     pub const fn on_expiry_renew(mut self, renews: bool) -> Self {
         self.renews_expired = renews;
         self
@@ -162,6 +161,10 @@ impl ClientBuilder {
     }
 
     /// A client that looks for a server in the background, on a thread that all clients share.
+    ///
+    /// # Panics
+    ///
+    /// When the system has no thread for it.
     pub fn build(self) -> Client {
         let (client, driver) = self.build_with_driver();
         executor::spawn(driver);
@@ -175,6 +178,10 @@ impl ClientBuilder {
     /// [`ConnectError::NoSession`] when the session to resume has expired, credentials are refused,
     /// or [`ClientBuilder::new_session_timeout`] is over. Servers that cannot be reached are tried
     /// again until then.
+    ///
+    /// # Panics
+    ///
+    /// As [`ClientBuilder::build`] does.
     pub fn connect(self) -> impl Future<Output = Result<Client, ConnectError>> + Send + 'static {
         let client = self.build();
         async move {

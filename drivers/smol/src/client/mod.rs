@@ -4,6 +4,33 @@
 //! driver run on a thread of its own; [`ClientBuilder::build_with_driver`] hands it out, to be
 //! polled by any executor.
 //!
+//! ```
+//! use futures_lite::future;
+//! use zookeeper_smol::{Client, Config, Server};
+//! use zookeeper_smol::client::{AddWatchMode, CreateMode, WatchUpdate};
+//!
+//! # let mut config = Config::default();
+//! # config.listen = vec!["127.0.0.1:0".parse()?];
+//! # let server = Server::spawn(config)?;
+//! # let servers = server.address().to_string();
+//! future::block_on(async {
+//!     let client = Client::connect(&servers).await?;
+//!     client.create_with_parents("/app/leader", "me", CreateMode::Ephemeral).await?;
+//!     let ((), mut watch) = client.add_watch("/app/leader", AddWatchMode::Persistent).await?;
+//!
+//!     // Both are under way at once, and are executed in this order.
+//!     let (set, get) = (client.set_data("/app/leader", "you", None), client.get_data("/app/leader"));
+//!     assert_eq!(set.await?.version, 1);
+//!     assert_eq!(&get.await?.data[..], b"you");
+//!     if let Some(WatchUpdate::Event(event)) = watch.next().await {
+//!         println!("{:?} at {}", event.kind, event.path);
+//!     }
+//!     client.close().await;
+//!     Ok::<_, Box<dyn std::error::Error>>(())
+//! })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Order
 //!
 //! Requests are sent in the order in which methods are called. A change is put into its [`Watch`]
@@ -26,6 +53,7 @@ mod link;
 mod operations;
 mod protected;
 mod recursive;
+mod requests;
 mod resolve;
 mod retry;
 mod shared;
@@ -44,4 +72,8 @@ pub use zookeeper_core::client::{
     Auth, Backoff, CloseReason, Config, ConnectString, ConnectStringError, Credentials, Error,
     HostPort, MultiError, Repetition, RequestError, RetryPolicy, SubmitError, WatchEventKind,
     operation,
+};
+pub use zookeeper_core::{
+    SessionId, Zxid,
+    wire::{Acl, AddWatchMode, CreateMode, ErrorCode, Id, Stat, WatcherType, perms},
 };

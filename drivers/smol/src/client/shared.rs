@@ -10,20 +10,22 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tracing::{debug, info, warn};
 use zookeeper_core::{
-    Instant, Rng,
+    Instant, Rng, Secret,
     client::{
-        Action, Chroot, CloseReason, Config, Error, Event, KeeperState, Operation, Purpose,
-        RequestError, RequestId, Session, SubmitError, SubmitOptions, WatcherId,
+        Action, Auth, Chroot, CloseReason, Config, Error, Event, HostPort, KeeperState, Operation,
+        Purpose, RequestError, RequestId, Session, SubmitError, SubmitOptions, WatcherId,
         operation::RemoveWatches,
     },
-    wire::{AddWatchMode, Request, Response, WatcherType},
+    wire::{self, AddWatchMode, Response, WatcherType},
 };
 
 use super::{
-    call::{Call, Complete, Slot},
+    call::{Call, Slot},
     clock::Clock,
+    requests::{Request, Requests},
     state::{ConnectionState, States},
     watch::{Watch, WatchCell, WatchUpdate},
 };
@@ -49,12 +51,16 @@ pub(crate) struct Inner {
     pub(crate) session: Session,
     requests: Requests,
     watches: HashMap<WatcherId, Arc<WatchCell>>,
+    /// A watch that was forgotten before it was set, as it is now.
+    forgotten: Option<(WatcherId, Arc<WatchCell>)>,
     pub(crate) states: States,
     /// The driver's, while it does not know of anything to do.
     driver: Option<Waker>,
     close_deadline: Option<Instant>,
     /// Closing took too long.
     is_overdue: bool,
+    /// The session panicked, and is not to be touched again.
+    is_broken: bool,
     close_reason: Option<CloseReason>,
     renewal: Option<Renewal>,
 }
@@ -86,10 +92,12 @@ impl Shared {
             session,
             requests: Requests::default(),
             watches: HashMap::new(),
+            forgotten: None,
             states: States::new(),
             driver: None,
             close_deadline: None,
             is_overdue: false,
+            is_broken: false,
             close_reason: None,
             renewal,
         };
@@ -129,8 +137,8 @@ impl Shared {
         let submitted = operation.with_request(chroot, |request| {
             let options = options(None, timeout);
             self.command(|inner, now| {
-                let id = inner.session.submit(now, request, options)?;
-                inner.requests.insert(id, Some(slot.clone()));
+                let id = inner.open_session()?.submit(now, request, options)?;
+                inner.requests.insert(id, Request { slot: slot.clone(), watch: None });
                 Ok::<(), SubmitError>(())
             })
         });
@@ -155,9 +163,11 @@ impl Shared {
             let max = self.settings.watch_updates_max;
             let cell = WatchCell::new(path, kind, chroot.clone(), max);
             self.command(|inner, now| {
-                let watcher = inner.session.new_watcher();
-                let id = inner.session.submit(now, request, options(Some(watcher), timeout))?;
-                inner.requests.insert(id, Some(slot.clone()));
+                let session = inner.open_session()?;
+                let watcher = session.new_watcher();
+                let id = session.submit(now, request, options(Some(watcher), timeout))?;
+                let watch = Some((watcher, Arc::clone(&cell)));
+                inner.requests.insert(id, Request { slot: slot.clone(), watch });
                 inner.watches.insert(watcher, Arc::clone(&cell));
                 Ok::<_, SubmitError>(Watch::new(Arc::clone(self), cell, watcher))
             })
@@ -171,45 +181,52 @@ impl Shared {
 
     /// Takes on an identity.
     pub(crate) fn add_auth(&self, scheme: &str, credentials: &[u8]) -> Call<()> {
-        self.submit_other(|inner, now| inner.session.add_auth(now, scheme, credentials))
+        self.submit_other(|inner, now| {
+            let id = inner.open_session()?.add_auth(now, scheme, credentials)?;
+            // A refusal ends the session for good, so there is no need to wait for the answer.
+            if let Some(renewal) = &mut inner.renewal {
+                let credentials = Secret(Bytes::copy_from_slice(credentials));
+                let auth = Auth { scheme: scheme.to_owned(), credentials };
+                Arc::make_mut(&mut renewal.config).auth.push(auth);
+            }
+            Ok(id)
+        })
+    }
+
+    /// Replaces the list of servers, which is not empty. Whether the session moves at once.
+    pub(crate) fn update_hosts(&self, hosts: Vec<HostPort>) -> bool {
+        self.command(|inner, now| {
+            if let Some(renewal) = &mut inner.renewal {
+                Arc::make_mut(&mut renewal.config).hosts.clone_from(&hosts);
+            }
+            inner.session.update_hosts(now, hosts)
+        })
     }
 
     /// Removes everybody's watches of a path that the server knows.
     pub(crate) fn remove_watches(&self, path: &str, kind: WatcherType, local: bool) -> Call<()> {
-        self.submit_other(|inner, now| inner.session.remove_watches(now, path, None, kind, local))
+        self.submit_other(|inner, now| {
+            Ok(inner.open_session()?.remove_watches(now, path, None, kind, local)?)
+        })
     }
 
     /// Removes one watch. Nothing more is told by it.
     pub(crate) fn remove_watch(&self, cell: &Arc<WatchCell>, id: WatcherId) -> Call<()> {
-        let mut is_known = false;
-        let call = self.submit_other(|inner, now| {
-            is_known = inner.forget(cell, id);
-            if !is_known {
-                return Err(SubmitError::WatcherNeeded);
+        self.submit_other(|inner, now| {
+            if !inner.forget(cell, id) {
+                return Err(RequestError::NoWatcher.into());
             }
-            inner.session.remove_watches(now, &cell.path, Some(id), cell.kind, true)
-        });
-        if is_known { call } else { Call::refused(RequestError::NoWatcher) }
-    }
-
-    /// Forgets a watch that was not set after all.
-    pub(crate) fn discard_watch(&self, cell: &Arc<WatchCell>, id: WatcherId) {
-        self.lock().forget(cell, id);
+            let session = inner.open_session()?;
+            Ok(session.remove_watches(now, &cell.path, Some(id), cell.kind, true)?)
+        })
     }
 
     /// Forgets a watch that nobody reads any more.
     pub(crate) fn forget_watch(&self, cell: &Arc<WatchCell>, id: WatcherId) {
-        // Most watches have ended when they are dropped: then there is nothing to wake.
-        if !self.lock().forget(cell, id) {
-            return;
+        let mut inner = self.lock();
+        if inner.forget(cell, id) {
+            inner.session.forget_watch(&cell.path, id, cell.kind);
         }
-        self.command(|inner, now| {
-            let path = &cell.path;
-            match inner.session.remove_watches(now, path, Some(id), cell.kind, true) {
-                Ok(request) => inner.requests.insert(request, None),
-                Err(error) => debug!(%error, path, "watch not removed"),
-            }
-        });
     }
 
     /// Ends the session, gracefully while time allows.
@@ -224,17 +241,17 @@ impl Shared {
 
     fn submit_other(
         &self,
-        submit: impl FnOnce(&mut Inner, Instant) -> Result<RequestId, SubmitError>,
+        submit: impl FnOnce(&mut Inner, Instant) -> Result<RequestId, Error>,
     ) -> Call<()> {
         let slot = Slot::new(without_record, Chroot::none());
         let submitted = self.command(|inner, now| {
             let id = submit(inner, now)?;
-            inner.requests.insert(id, Some(slot.clone()));
-            Ok::<(), SubmitError>(())
+            inner.requests.insert(id, Request { slot: slot.clone(), watch: None });
+            Ok(())
         });
         match submitted {
             Ok(()) => Call::submitted(slot),
-            Err(error) => Call::refused(error),
+            Err(error) => Call::settled(Err(error)),
         }
     }
 }
@@ -249,13 +266,12 @@ fn options(watcher: Option<WatcherId>, timeout: Option<Duration>) -> SubmitOptio
 }
 
 /// The path that a request watches, and how.
-fn watched(request: &Request<'_>) -> Option<(Box<str>, WatcherType)> {
+fn watched(request: &wire::Request<'_>) -> Option<(Box<str>, WatcherType)> {
+    use wire::Request as R;
     let (path, kind) = match request {
-        Request::GetData(read) | Request::Exists(read) => (read.path, WatcherType::Data),
-        Request::GetChildren(read) | Request::GetChildren2(read) => {
-            (read.path, WatcherType::Children)
-        }
-        Request::AddWatch(watch) => match AddWatchMode::from_code(watch.mode)? {
+        R::GetData(read) | R::Exists(read) => (read.path, WatcherType::Data),
+        R::GetChildren(read) | R::GetChildren2(read) => (read.path, WatcherType::Children),
+        R::AddWatch(watch) => match AddWatchMode::from_code(watch.mode)? {
             AddWatchMode::Persistent => (watch.path, WatcherType::Persistent),
             AddWatchMode::PersistentRecursive => (watch.path, WatcherType::PersistentRecursive),
         },
@@ -294,9 +310,19 @@ impl Inner {
 
     /// Nobody does the session's work any more.
     pub(crate) fn abandon(&mut self, now: Instant, todo: &mut Todo) {
-        self.detach(now);
-        self.drain(now, todo);
+        self.renewal = None;
+        // A driver that is dropped because the session panicked must not panic again.
+        self.is_broken = std::thread::panicking();
+        if !self.is_broken {
+            self.detach(now);
+            self.drain(now, todo);
+        }
         self.end(now, CloseReason::Detached, todo);
+    }
+
+    /// The session, if it takes requests at all.
+    fn open_session(&mut self) -> Result<&mut Session, SubmitError> {
+        if self.is_broken { Err(SubmitError::Closed) } else { Ok(&mut self.session) }
     }
 
     /// Has the driver woken by the next command. The waker before is handed back, to be dropped
@@ -314,6 +340,9 @@ impl Inner {
             let mut is_idle = true;
             while let Some(closed) = self.pass_event(todo) {
                 is_idle = false;
+                if let Some((id, cell)) = self.forgotten.take() {
+                    self.session.forget_watch(&cell.path, id, cell.kind);
+                }
                 if let Some(reason) = closed {
                     self.end(now, reason, todo);
                 }
@@ -333,8 +362,10 @@ impl Inner {
     fn pass_event(&mut self, todo: &mut Todo) -> Option<Option<CloseReason>> {
         match self.session.poll_event()? {
             Event::Reply { id, result } => {
-                if let Some(slot) = self.requests.remove(id) {
+                if let Some(Request { slot, watch }) = self.requests.remove(id) {
                     todo.wakers.extend(slot.complete(result.map(|reply| reply.response)));
+                    // Only now is there a watch to forget.
+                    self.forgotten = watch.filter(|(id, _)| !self.watches.contains_key(id));
                 }
             }
             Event::Watch { watchers, event } => {
@@ -390,7 +421,7 @@ impl Inner {
         }
         info!(%reason, session = %self.session.session_id(), "session ended");
         // The session has completed all of them; nobody is to wait for ever if it had not.
-        for slot in self.requests.drain() {
+        for Request { slot, .. } in self.requests.drain() {
             let failure = RequestError::SessionExpired { maybe_executed: true };
             todo.wakers.extend(slot.complete(Err(failure)));
         }
@@ -431,7 +462,7 @@ impl std::fmt::Debug for Inner {
         f.debug_struct("Inner")
             .field("session", &self.session.session_id())
             .field("state", &self.states.current())
-            .field("requests", &self.requests.slots.len())
+            .field("requests", &self.requests.len())
             .field("watches", &self.watches.len())
             .finish_non_exhaustive()
     }
@@ -443,47 +474,4 @@ const fn has_expired(reason: &CloseReason) -> bool {
         reason,
         CloseReason::Expired | CloseReason::ForeignSession(_) | CloseReason::SelfExpired
     )
-}
-
-/// Requests that are not complete, by their ids: these rise, and requests complete nearly in order,
-/// so that a window is enough.
-///
-/// ```text
-///     oldest                          the next id
-///       |  some  gone  some  some       |
-///       +-----+-----+-----+-----+ - - - +
-/// ```
-#[derive(Default)]
-struct Requests {
-    oldest: u64,
-    /// `None` is complete, or nobody's.
-    slots: VecDeque<Option<Arc<dyn Complete>>>,
-}
-
-impl Requests {
-    fn insert(&mut self, id: RequestId, slot: Option<Arc<dyn Complete>>) {
-        let Some(slot) = slot else { return };
-        if self.slots.is_empty() {
-            self.oldest = id.0;
-        }
-        let newest = self.oldest + self.slots.len() as u64;
-        debug_assert!(newest <= id.0, "ids rise");
-        // The session takes ids for requests of its own, too.
-        self.slots.extend((newest..id.0).map(|_| None));
-        self.slots.push_back(Some(slot));
-    }
-
-    fn remove(&mut self, id: RequestId) -> Option<Arc<dyn Complete>> {
-        let index = usize::try_from(id.0.checked_sub(self.oldest)?).ok()?;
-        let slot = self.slots.get_mut(index)?.take();
-        while let Some(None) = self.slots.front() {
-            self.slots.pop_front();
-            self.oldest += 1;
-        }
-        slot
-    }
-
-    fn drain(&mut self) -> impl Iterator<Item = Arc<dyn Complete>> {
-        self.slots.drain(..).flatten()
-    }
 }

@@ -57,7 +57,10 @@ pub struct WatchedEvent {
 /// - What nobody reads is kept up to a
 ///   [number of updates](super::ClientBuilder::watch_updates_max); beyond that it is counted and
 ///   told as [`WatchUpdate::Missed`].
-/// - Dropping it forgets the watch. It keeps no session open.
+/// - Dropping it forgets the watch here, at once and without a word to the server: what the server
+///   still says of it is ignored, and a reconnect does not set it again.
+///   [`Client::remove_all_watches`](super::Client::remove_all_watches) ends both sides.
+/// - It keeps no session open.
 #[derive(Debug)]
 pub struct Watch {
     shared: Arc<Shared>,
@@ -83,16 +86,10 @@ impl Watch {
         !queue.is_finished || !queue.is_empty()
     }
 
-    /// Removes the watch, and asks the server whether it was there. The server's side of it stays
-    /// until its znode changes: another watcher of this session may depend on it. See
-    /// [`Client::remove_all_watches`](super::Client::remove_all_watches) for both sides.
+    /// Removes the watch here, and asks the server whether it was there, as upstream's clients do.
+    /// The server's side of it stays: another watcher of this session may depend on it.
     pub fn remove(self) -> Call<()> {
         self.shared.remove_watch(&self.cell, self.id)
-    }
-
-    /// Forgets a watch whose request failed.
-    pub(crate) fn discard(self) {
-        self.shared.discard_watch(&self.cell, self.id);
     }
 }
 

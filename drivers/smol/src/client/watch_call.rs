@@ -39,12 +39,8 @@ impl<T> Future for WatchCall<T> {
         Poll::Ready(match (result, watch) {
             (Ok(output), Some(watch)) => Ok((output, watch)),
             (Ok(_), None) => unreachable!("what was submitted has its watch"),
-            (Err(error), watch) => {
-                if let Some(watch) = watch {
-                    watch.discard();
-                }
-                Err(error)
-            }
+            // A watch that was not set is forgotten.
+            (Err(error), _) => Err(error),
         })
     }
 }

@@ -82,3 +82,34 @@ impl Server {
         Task::new(self.event_loop, self.wakeups)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::TcpStream,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+
+    fn wait_until(is_so: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(start.elapsed() < Duration::from_secs(60), "never so");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_server_that_never_looked() {
+        let mut config = Config::default();
+        config.listen = vec![([127, 0, 0, 1], 0).into()];
+        let server = Server::bind(config).expect("a free port");
+        let _client = TcpStream::connect(server.local_addr()).expect("it listens");
+        wait_until(|| server.wakeups.has_any());
+        let wakeups = Arc::downgrade(&server.wakeups);
+        drop(server);
+        // The reactor may still be about to say something.
+        wait_until(|| wakeups.strong_count() == 0);
+    }
+}

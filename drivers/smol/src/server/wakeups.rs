@@ -87,6 +87,11 @@ impl Wakeups {
         drop((queue, task));
     }
 
+    #[cfg(test)]
+    pub(crate) fn has_any(&self) -> bool {
+        !self.lock().queue.is_empty()
+    }
+
     /// Changes the state, and wakes the task.
     fn change(&self, change: impl FnOnce(&mut State)) {
         let task = {
@@ -170,6 +175,17 @@ mod tests {
             let about: Vec<About> = queue.drain(..).map(|wakeup| wakeup.accept()).collect();
             assert_eq!(about, [timer, socket]);
         }
+    }
+
+    #[test]
+    fn the_newest_waker_of_the_task_counts() {
+        let wakeups = Arc::new(Wakeups::default());
+        let tasks = [(); 2].map(|()| Arc::new(Task::default()));
+        for task in &tasks {
+            wakeups.take(&mut Vec::new(), &Waker::from(Arc::clone(task)));
+        }
+        wakeups.waker(About::Timer).wake();
+        assert_eq!(tasks.map(|task| task.0.load(Ordering::SeqCst)), [0, 1]);
     }
 
     #[test]
