@@ -43,6 +43,12 @@ impl From<io::ErrorKind> for Disconnect {
     }
 }
 
+impl From<io::Error> for Disconnect {
+    fn from(error: io::Error) -> Self {
+        error.kind().into()
+    }
+}
+
 impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -9,8 +9,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// A socket that listens on `address` and does not block.
 ///
-/// Made by hand because the standard library and other crates take a backlog of 128, with which a storm of
-/// reconnecting clients takes half a minute in place of half a second.
+/// Made by hand because the standard library and other crates take a backlog of 128, with which a
+/// storm of reconnecting clients takes half a minute in place of half a second.
 pub(crate) fn listen(address: SocketAddr, backlog: u16) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Elsewhere the option means that somebody else may take the port over.
