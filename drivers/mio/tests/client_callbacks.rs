@@ -15,7 +15,7 @@ use common::{
     builder, connect,
     proxy::{Proxy, Way},
     start,
-    wait::{Gate, listen, until},
+    wait::{Gate, listen, say, until},
 };
 use zookeeper_mio::client::{
     ConnectionState, CreateMode, Error, RequestError, SubmitError, WatchUpdate,
@@ -41,7 +41,7 @@ fn callbacks_run_in_the_order_of_their_requests() {
         let said = said.clone();
         let create = Create::new(format!("/{index}"), "", CreateMode::Persistent);
         client.submit(&create, move |result| {
-            let _ = said.send((index, thread::current().id(), result.expect("made").path));
+            say(&said, (index, thread::current().id(), result.expect("made").path));
         });
     }
     let (_, thread, _) = heard.next();
@@ -51,11 +51,11 @@ fn callbacks_run_in_the_order_of_their_requests() {
     }
     // Arguments are looked at first, but told of in order all the same.
     let again = said.clone();
-    client.submit(&Exists::new("/0"), move |_| drop(again.send((1, thread, String::new()))));
+    client.submit(&Exists::new("/0"), move |_| say(&again, (1, thread, String::new())));
     let create = Create::new("no path", "", CreateMode::Persistent);
     client.submit(&create, move |result| {
         assert!(matches!(result, Err(Error::Argument(_))), "{result:?}");
-        let _ = said.send((2, thread, String::new()));
+        say(&said, (2, thread, String::new()));
     });
     let mut last = [heard.next().0, heard.next().0];
     last.sort_unstable();
@@ -75,7 +75,7 @@ fn a_callback_may_block_on_the_client() {
         let stat = inner.set_data("/a", "y", Some(version)).expect("set");
         inner.wait_connected(common::DEADLINE).expect("it is");
         let paths = inner.list_subtree("/a").expect("listed");
-        let _ = said.send((stat.version, paths.len()));
+        say(&said, (stat.version, paths.len()));
     });
     assert_eq!(heard.next(), (2, 1));
     heard.end();
@@ -91,7 +91,7 @@ fn a_slow_callback_holds_up_callbacks_alone() {
     let (slow, first) = (gate.clone(), said.clone());
     client.submit(&Exists::new("/"), move |_| {
         slow.pass();
-        let _ = first.send(1);
+        say(&first, 1);
     });
     client.submit(&Exists::new("/"), move |_| said.send(2).expect("the test listens"));
     gate.wait_for(1);
@@ -116,7 +116,7 @@ fn a_panic_ends_nothing() {
     let mut count = 0;
     let watcher = move |_: WatchUpdate| {
         count += 1;
-        let _ = said.send(count);
+        say(&said, count);
         assert!(count > 1, "the first time it fails");
     };
     client.add_watch("/a", zookeeper_mio::client::AddWatchMode::Persistent, watcher).expect("set");
@@ -154,7 +154,7 @@ fn a_full_queue_holds_up_who_fills_it() {
                 client.submit(&Exists::new("/"), move |result| {
                     let is_full = Error::Refused(SubmitError::QueueFull(1_000));
                     assert!(result.is_ok() || result == Err(is_full));
-                    let _ = said.send(index);
+                    say(&said, index);
                 });
                 submitted.fetch_add(1, Ordering::SeqCst);
             }
@@ -187,7 +187,7 @@ fn a_callback_may_block_though_the_queue_is_full() {
         slow.pass();
         let children = inner.get_children("/").expect("listed");
         let made = inner.create("/made", "", CreateMode::Persistent).expect("made");
-        let _ = first.send(children.len() + made.path.len());
+        say(&first, children.len() + made.path.len());
     });
     gate.wait_for(1);
     let filler = thread::spawn({
@@ -222,7 +222,7 @@ fn every_callback_is_called_once_however_the_client_ends() {
         for index in 0..CALLBACKS {
             let said = said.clone();
             client.submit(&GetData::new("/"), move |result| {
-                let _ = said.send((index, result.map(drop)));
+                say(&said, (index, result.map(drop)));
             });
         }
         drop(said);
@@ -255,7 +255,7 @@ fn requests_after_the_end_are_answered_here_and_now() {
     let client = connect(server.address());
     client.close();
     let (said, heard) = listen();
-    client.submit(&Exists::new("/"), move |result| drop(said.send(result.map(drop))));
+    client.submit(&Exists::new("/"), move |result| say(&said, result.map(drop)));
     assert_eq!(heard.next(), Err(Error::Refused(SubmitError::Closed)));
     heard.end();
     assert_eq!(client.exists("/"), Err(Error::Refused(SubmitError::Closed)));

@@ -11,7 +11,7 @@ use common::{
     DEADLINE, builder, config, connect,
     proxy::{Proxy, Way},
     start,
-    wait::{listen, until},
+    wait::{listen, say, until},
 };
 use zookeeper_mio::{
     Client, Running, Server,
@@ -32,6 +32,16 @@ fn start_impatient() -> Running {
     Server::spawn(config).expect("a free port")
 }
 
+/// A server that no client of another one can be ahead of: who is, is turned away without a word.
+fn start_ahead() -> Running {
+    let server = start();
+    let client = connect(server.address());
+    for _ in 0..20 {
+        client.set_data("/", "x", None).expect("set");
+    }
+    server
+}
+
 /// An address where nobody listens.
 fn nowhere() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -43,10 +53,8 @@ fn a_session_outlives_its_connections() {
     let server = start();
     let proxy = Proxy::new(server.address());
     let (said, heard) = listen();
-    let client = builder(proxy.address())
-        .on_state(move |state| drop(said.send(state).ok()))
-        .connect()
-        .expect("up");
+    let client =
+        builder(proxy.address()).on_state(move |state| say(&said, state)).connect().expect("up");
     let session = client.session_id();
     assert_eq!(heard.next(), UP);
     client.create("/e", "", CreateMode::Ephemeral).expect("made");
@@ -68,7 +76,7 @@ fn what_is_under_way_fails_before_the_state_changes() {
     let (said, heard) = listen();
     let states = said.clone();
     let client = builder(proxy.address())
-        .on_state(move |state| drop(states.send(format!("{state:?}")).ok()))
+        .on_state(move |state| say(&states, format!("{state:?}")))
         .connect()
         .expect("up");
     assert_eq!(heard.next(), format!("{UP:?}"));
@@ -76,7 +84,7 @@ fn what_is_under_way_fails_before_the_state_changes() {
     client.submit(&Create::new("/a", "", CreateMode::Persistent), move |result| {
         let error = result.expect_err("no answer came");
         assert_eq!(error, RequestError::ConnectionLoss { maybe_executed: true }.into());
-        let _ = said.send("failed".to_owned());
+        say(&said, "failed".to_owned());
     });
     until("the request is on its way", || proxy.held() > 0);
     proxy.cut();
@@ -149,18 +157,16 @@ fn a_request_may_have_a_time_limit() {
 
 #[test]
 fn a_session_that_the_server_forgot_is_over() {
-    let (server, other) = (start(), start());
+    let (server, other) = (start(), start_ahead());
     let proxy = Proxy::new(server.address());
     let (said, heard) = listen();
     let client = builder(proxy.address())
-        .default_watcher(move |update: WatchUpdate| drop(said.send(update).ok()))
+        .default_watcher(move |update: WatchUpdate| say(&said, update))
         .connect()
         .expect("up");
     assert_eq!(heard.next(), WatchUpdate::State(KeeperState::SyncConnected));
     let (watch, watched) = listen();
-    client
-        .exists_and_watch("/a", move |update: WatchUpdate| drop(watch.send(update).ok()))
-        .expect("asked");
+    client.exists_and_watch("/a", move |update: WatchUpdate| say(&watch, update)).expect("asked");
     // This one has never heard of the session.
     proxy.lead_to(other.address());
     proxy.cut();
@@ -189,21 +195,19 @@ fn a_session_ends_by_itself_when_no_server_is_reached() {
 
 #[test]
 fn a_new_session_may_follow() {
-    let (server, other) = (start(), start());
+    let (server, other) = (start(), start_ahead());
     let proxy = Proxy::new(server.address());
     let (said, heard) = listen();
     let client = builder(proxy.address())
         .on_expiry_renew(true)
-        .on_state(move |state| drop(said.send(state).ok()))
+        .on_state(move |state| say(&said, state))
         .connect()
         .expect("up");
     client.add_auth("digest", "alice:secret").expect("anybody may");
     let first = client.session_id();
     client.create("/e", "", CreateMode::Ephemeral).expect("made");
     let (watch, watched) = listen();
-    client
-        .exists_and_watch("/a", move |update: WatchUpdate| drop(watch.send(update).ok()))
-        .expect("asked");
+    client.exists_and_watch("/a", move |update: WatchUpdate| say(&watch, update)).expect("asked");
     proxy.lead_to(other.address());
     proxy.cut();
     for state in [UP, ConnectionState::Suspended, ConnectionState::Lost, UP] {
@@ -269,7 +273,7 @@ fn names_that_cannot_be_looked_up_are_asked_for_again() {
     let tries = std::sync::Mutex::new(move || tries.next().unwrap_or(0));
     let mut builder = builder(address).resolver(move |_| {
         let count = (tries.lock().expect("no panic"))();
-        let _ = said.send(count);
+        say(&said, count);
         match count {
             0 => Err(std::io::ErrorKind::NotFound.into()),
             1 => Ok(Vec::new()),

@@ -8,7 +8,7 @@ use common::{
     builder, connect,
     proxy::{Proxy, Way},
     start,
-    wait::{listen, until},
+    wait::{listen, say, until},
 };
 use zookeeper_mio::{
     Client,
@@ -26,8 +26,7 @@ fn told(said: &Sender<String>) -> impl FnMut(WatchUpdate) + Send + 'static {
             WatchUpdate::Event(event) => format!("{:?} {}", event.kind, event.path),
             other => format!("{other:?}"),
         };
-        // A test that is over does not listen.
-        let _ = said.send(text);
+        say(&said, text);
     }
 }
 
@@ -189,10 +188,10 @@ impl Watcher for Successor {
             let later = self.1.clone();
             self.0.register(move |update: WatchUpdate| {
                 if let WatchUpdate::State(state) = update {
-                    let _ = later.send(state);
+                    say(&later, state);
                 }
             });
-            let _ = said.send(state);
+            say(&said, state);
         }
     }
 }
@@ -293,7 +292,7 @@ fn events_come_before_what_they_lead_to() {
         client.sync("/a").expect("in step");
         let said = said.clone();
         client.submit(&zookeeper_mio::client::operation::GetData::new("/a"), move |result| {
-            let _ = said.send(format!("version {}", result.expect("read").stat.version));
+            say(&said, format!("version {}", result.expect("read").stat.version));
         });
         assert_eq!(heard.next(), "NodeDataChanged /a");
         assert_eq!(heard.next(), format!("version {round}"));
