@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     executor.spawn(driver).detach();
     let time = Duration::from_secs(u64::try_from(seconds)?);
     let (operations, elapsed, processor) = async_io::block_on(executor.run(async {
-        client.wait_connected().await?;
+        client.connected().await?;
         client.delete(PATH, None).await.ok();
         client.create(PATH, vec![b'x'; bytes], CreateMode::Persistent).await?;
         let mut operations = 0;

@@ -32,7 +32,7 @@ fn a_hundred_lost_connections_leave_nothing_behind() {
             // Some attempts fail before one succeeds.
             wait_until("an attempt", async || proxy.accepted() > attempts).await;
             proxy.set_mode(Mode::Forward);
-            client.wait_connected().await.expect("the server listens");
+            client.connected().await.expect("the server listens");
             client.sync("/").await.ok();
         };
         lose_and_find(&mut states).await;
@@ -51,7 +51,7 @@ fn a_hundred_lost_connections_leave_nothing_behind() {
         for number in 0..100 {
             let client = builder(server.address()).build();
             if number % 2 == 0 {
-                client.wait_connected().await.expect("the server listens");
+                client.connected().await.expect("the server listens");
             }
             drop(client);
         }

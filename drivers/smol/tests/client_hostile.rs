@@ -137,7 +137,7 @@ fn a_reply_to_nothing_costs_the_connection_alone() {
         link.write_all(&[0, 0, 1, 0, 5]).expect("the client reads");
         link.shutdown(Shutdown::Both).expect("open");
         assert_eq!(states.next().await, Some(ConnectionState::Suspended));
-        client.wait_connected().await.expect("alive");
+        client.connected().await.expect("alive");
         wait_until("a reply", async || client.sync("/").await.is_ok()).await;
         assert_eq!(client.session_id(), session);
     });

@@ -56,7 +56,7 @@ fn closing_is_confirmed_and_refuses_what_comes_later() {
         assert_eq!(client.state(), ConnectionState::Lost);
         assert_eq!(client.exists("/").await, Err(Error::Refused(SubmitError::Closed)));
         assert_eq!(client.close().await, CLOSED);
-        assert_eq!(client.wait_connected().await, Err(CLOSED));
+        assert_eq!(client.connected().await, Err(CLOSED));
     });
 }
 
@@ -146,7 +146,7 @@ fn the_driver_runs_wherever_it_is_polled() {
     run(async {
         let (client, driver) = builder(server.address()).build_with_driver();
         let using = async {
-            client.wait_connected().await.expect("the server listens");
+            client.connected().await.expect("the server listens");
             let created = client.create("/a", "", CreateMode::Persistent).await.expect("made");
             drop(client);
             created.path
@@ -164,7 +164,7 @@ fn a_dropped_driver_fails_everything_and_hangs_nothing() {
         let mut states = client.state_watcher();
         let waiting = client.exists("/");
         let using = async {
-            client.wait_connected().await.expect("the server listens");
+            client.connected().await.expect("the server listens");
             client.get_data_and_watch("/").await.expect("read").1
         };
         let running = async {

@@ -151,7 +151,7 @@ fn a_new_session_follows_where_that_is_wanted() {
         let client = builder(proxy.address()).on_expiry_renew(true);
         let client = client.connect().await.expect("a server");
         assert_eq!(client.update_hosts(&address.to_string()), Ok(true));
-        client.wait_connected().await.expect("a server");
+        client.connected().await.expect("a server");
         drop(proxy);
         client.add_auth("digest", b"ann:secret").await.expect("accepted");
         let old = client.session_id();

@@ -72,7 +72,7 @@ fn every_future_is_send_and_static(client: &Client) {
     goes_anywhere(
         client.call_retrying(RetryPolicy::default(), Create::new("/a", "", CreateMode::Persistent)),
     );
-    goes_anywhere(client.wait_connected());
+    goes_anywhere(client.connected());
     goes_anywhere(client.close());
     goes_anywhere(client.detach());
     goes_anywhere(Client::connect(path));

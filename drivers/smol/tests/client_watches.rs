@@ -217,6 +217,6 @@ fn without_restoration_watches_are_lost_and_say_so() {
             updates.push(update);
         }
         assert_eq!(updates, [WatchUpdate::Suspended, WatchUpdate::Lost]);
-        client.wait_connected().await.expect("the server listens");
+        client.connected().await.expect("the server listens");
     });
 }

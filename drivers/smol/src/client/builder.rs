@@ -185,7 +185,7 @@ impl ClientBuilder {
     pub fn connect(self) -> impl Future<Output = Result<Client, ConnectError>> + Send + 'static {
         let client = self.build();
         async move {
-            client.wait_connected().await.map_err(ConnectError::NoSession)?;
+            client.connected().await.map_err(ConnectError::NoSession)?;
             Ok(client)
         }
     }

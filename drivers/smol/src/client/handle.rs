@@ -137,7 +137,7 @@ impl Client {
     /// # Errors
     ///
     /// Why none ever will be.
-    pub fn wait_connected(&self) -> impl Future<Output = Result<(), CloseReason>> + Send + 'static {
+    pub fn connected(&self) -> impl Future<Output = Result<(), CloseReason>> + Send + 'static {
         self.state_watcher().connected()
     }
 
