@@ -33,3 +33,9 @@ pub fn run() -> ExitCode {
         }
     }
 }
+
+/// The examples of the repository's README are tests. They are here because this crate knows both
+/// drivers.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
