@@ -1,4 +1,4 @@
-//! Instructions per request of the whole server machine, without sockets.
+//! Instructions per request: of the whole server machine, and of a client's session; without sockets.
 //!
 //! Runs itself under `valgrind --tool=callgrind`, every scenario twice, and divides the difference
 //! by the difference in repetitions: what sets the scene cancels out. `instructions.txt` holds the
@@ -12,6 +12,8 @@
 //! ```
 #![expect(clippy::disallowed_methods, reason = "a program around the core, not a part of it")]
 
+#[path = "instructions/client.rs"]
+mod client;
 #[path = "instructions/machine.rs"]
 mod machine;
 #[path = "instructions/scenarios.rs"]
@@ -21,11 +23,9 @@ use std::{
     collections::BTreeMap,
     env,
     fmt::Write,
-    fs, mem,
+    fs,
     process::{Command, ExitCode},
 };
-
-use scenarios::Scenario;
 
 /// Repetitions of the shorter run; the longer one has twice as many. A multiple of all that is in
 /// flight at a time.
@@ -36,6 +36,28 @@ const TOLERANCE_PERCENT: u64 = 10;
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.txt");
 
+/// One line of the table.
+trait Line {
+    fn name(&self) -> &'static str;
+
+    /// What the design allows it, where it says so.
+    fn budget(&self) -> Option<u64>;
+
+    /// Runs it and looks at what comes out.
+    fn check(&self, repetitions: usize);
+
+    /// Sets the scene for `most` repetitions and runs it. The scene is not taken down: what is left
+    /// over differs from run to run.
+    fn count(&self, most: usize, repetitions: usize);
+}
+
+/// Every line of the table, in its order.
+fn lines() -> Vec<Box<dyn Line>> {
+    let mut lines = scenarios::all();
+    lines.extend(client::all());
+    lines
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).filter(|given| given != "--bench").collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -43,10 +65,11 @@ fn main() -> ExitCode {
         [] => compare(),
         ["--update"] => update(),
         ["count", name, repetitions] => {
-            let scenarios = scenarios::all();
-            let scenario = scenarios.iter().find(|scenario| scenario.name == name);
-            let repetitions = repetitions.parse().expect("a number of repetitions");
-            count(scenario.expect("the name of a scenario"), repetitions);
+            let lines = lines();
+            let line = lines.iter().find(|line| line.name() == name).expect("a line's name");
+            let repetitions: usize = repetitions.parse().expect("a number of repetitions");
+            // The scene is always set for the longest run.
+            line.count(repetitions.max(2 * REPETITIONS), repetitions);
             ExitCode::SUCCESS
         }
         _ => {
@@ -56,7 +79,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Counts every scenario and compares with the table.
+/// Counts every line and compares with the table.
 fn compare() -> ExitCode {
     if !has_valgrind() {
         println!("skipped: no valgrind");
@@ -64,25 +87,25 @@ fn compare() -> ExitCode {
     }
     let table = fs::read_to_string(TABLE).expect("the table is there");
     let table = read_table(&table);
-    let scenarios = scenarios::all();
+    let lines = lines();
     let mut failed = false;
-    println!("{:<40} {:>8} {:>8}", "instructions", "expected", "counted");
-    for scenario in &scenarios {
-        let counted = measure(scenario);
-        let expected = table.get(scenario.name).copied();
-        let (fails, note) = judge(scenario, expected, counted);
+    println!("{:<45} {:>8} {:>8}", "instructions", "expected", "counted");
+    for line in &lines {
+        let counted = measure(&**line);
+        let expected = table.get(line.name()).copied();
+        let (fails, note) = judge(&**line, expected, counted);
         failed |= fails;
         let expected = expected.map_or_else(String::new, |count| count.to_string());
-        println!("{:<40} {expected:>8} {counted:>8}  {note}", scenario.name);
+        println!("{:<45} {expected:>8} {counted:>8}  {note}", line.name());
     }
-    for name in table.keys().filter(|name| !scenarios.iter().any(|known| known.name == **name)) {
-        println!("{name}: in the table, but no scenario");
+    for name in table.keys().filter(|name| !lines.iter().any(|known| known.name() == **name)) {
+        println!("{name}: in the table, but nowhere else");
         failed = true;
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Counts every scenario and writes the table.
+/// Counts every line and writes the table.
 fn update() -> ExitCode {
     if !has_valgrind() {
         eprintln!("no valgrind");
@@ -92,24 +115,24 @@ fn update() -> ExitCode {
         "# Instructions per request, as callgrind counts them for a release build on x86-64.\n\
          # Written by: cargo bench --bench instructions -- --update\n",
     );
-    for scenario in scenarios::all() {
-        let counted = measure(&scenario);
-        println!("{:<40} {counted:>8}", scenario.name);
-        let _ = writeln!(table, "{counted:>6}  {}", scenario.name);
+    for line in lines() {
+        let counted = measure(&*line);
+        println!("{:<45} {counted:>8}", line.name());
+        let _ = writeln!(table, "{counted:>6}  {}", line.name());
     }
     fs::write(TABLE, table).expect("the table can be written");
     ExitCode::SUCCESS
 }
 
 /// Whether a count fails, and what there is to say about it.
-fn judge(scenario: &Scenario, expected: Option<u64>, counted: u64) -> (bool, String) {
+fn judge(line: &dyn Line, expected: Option<u64>, counted: u64) -> (bool, String) {
     let Some(expected) = expected else {
         return (true, String::from("FAILED: not in the table, update it"));
     };
     if counted * 100 > expected * (100 + TOLERANCE_PERCENT) {
         return (true, format!("FAILED: more than {TOLERANCE_PERCENT} % above the table"));
     }
-    match scenario.budget {
+    match line.budget() {
         Some(budget) if counted > budget && expected <= budget => {
             (true, format!("FAILED: over its budget of {budget}"))
         }
@@ -135,19 +158,11 @@ fn read_table(text: &str) -> BTreeMap<&str, u64> {
 }
 
 /// Instructions per repetition.
-fn measure(scenario: &Scenario) -> u64 {
+fn measure(line: &dyn Line) -> u64 {
     // What fails fast would be counted fast.
-    scenario.check(2 * REPETITIONS);
-    let [once, twice] = [1, 2].map(|times| under_callgrind(scenario.name, times * REPETITIONS));
+    line.check(2 * REPETITIONS);
+    let [once, twice] = [1, 2].map(|times| under_callgrind(line.name(), times * REPETITIONS));
     (twice - once) / REPETITIONS as u64
-}
-
-/// What a run under callgrind counts. The scene is always set for the longest run.
-fn count(scenario: &Scenario, repetitions: usize) {
-    let mut scene = scenario.scene(repetitions.max(2 * REPETITIONS));
-    scene.run(repetitions);
-    // What is left over differs from run to run.
-    mem::forget(scene);
 }
 
 /// All instructions of a run of this program.

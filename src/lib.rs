@@ -53,8 +53,3 @@ pub use path::{PathError, validate as validate_path};
 pub use rng::Rng;
 pub use secret::Secret;
 pub use time::Instant;
-
-/// The README's example is a test.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;

@@ -144,7 +144,8 @@ pub(crate) fn frame(xid: Xid, request: &Request<'_>) -> Vec<u8> {
     with_length(body)
 }
 
-fn with_length(body: Vec<u8>) -> Vec<u8> {
+/// A frame of this body.
+pub(crate) fn with_length(body: Vec<u8>) -> Vec<u8> {
     let length = u32::try_from(body.len()).expect("short");
     [&length.to_be_bytes()[..], &body].concat()
 }

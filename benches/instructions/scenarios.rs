@@ -1,4 +1,6 @@
-//! What is counted: one line of the table each.
+//! What is counted of a server: one line of the table each.
+
+use std::mem;
 
 use zookeeper_core::{
     ConnId,
@@ -9,22 +11,25 @@ use zookeeper_core::{
     },
 };
 
-use crate::machine::{Machine, connect_frame, frame};
+use crate::{
+    Line,
+    machine::{Machine, connect_frame, frame},
+};
 
-const DATA: [u8; 100] = [b'x'; 100];
-const PATH: &str = "/bench/node";
+pub(crate) const DATA: [u8; 100] = [b'x'; 100];
+pub(crate) const PATH: &str = "/bench/node";
 
 /// A create's flag for an ephemeral znode.
 const EPHEMERAL: i32 = 1;
 
 /// Requests a client has in flight where nothing else is said.
-const PIPELINED: usize = 32;
+pub(crate) const PIPELINED: usize = 32;
 
 /// One line of the table.
-pub(crate) struct Scenario {
-    pub(crate) name: &'static str,
+struct Scenario {
+    name: &'static str,
     /// What the design allows it, where it says so.
-    pub(crate) budget: Option<u64>,
+    budget: Option<u64>,
     /// How many of it the client has in flight.
     in_flight: usize,
     settings: fn(&mut Config),
@@ -43,8 +48,8 @@ enum Load {
 
 /// A scenario whose scene is set. Everything that is sent is ready, for all repetitions that can be
 /// asked for: the difference of two runs holds nothing but the repetitions themselves.
-pub(crate) struct Scene {
-    pub(crate) machine: Machine,
+struct Scene {
+    machine: Machine,
     conn: ConnId,
     turns: Vec<Vec<u8>>,
     in_flight: usize,
@@ -52,7 +57,7 @@ pub(crate) struct Scene {
 
 impl Scenario {
     /// Sets the scene for up to `most` repetitions.
-    pub(crate) fn scene(&self, most: usize) -> Scene {
+    fn scene(&self, most: usize) -> Scene {
         let mut config = Config::default();
         (self.settings)(&mut config);
         let mut machine = Machine::new(config);
@@ -72,9 +77,24 @@ impl Scenario {
         };
         Scene { machine, conn, turns, in_flight: self.in_flight }
     }
+}
 
-    /// Runs it and looks at what comes out.
-    pub(crate) fn check(&self, repetitions: usize) {
+impl Line for Scenario {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn budget(&self) -> Option<u64> {
+        self.budget
+    }
+
+    fn count(&self, most: usize, repetitions: usize) {
+        let mut scene = self.scene(most);
+        scene.run(repetitions);
+        mem::forget(scene);
+    }
+
+    fn check(&self, repetitions: usize) {
         let mut scene = self.scene(repetitions);
         let (machine, conn) = (&mut scene.machine, scene.conn);
         let before = machine.applied();
@@ -99,7 +119,7 @@ impl Scenario {
 
 impl Scene {
     /// The part that counts.
-    pub(crate) fn run(&mut self, repetitions: usize) {
+    fn run(&mut self, repetitions: usize) {
         if self.turns.is_empty() {
             let (hello, goodbye) = (connect_frame(), frame(Xid(1), &Request::CloseSession));
             for _ in 0..repetitions {
@@ -116,7 +136,7 @@ impl Scene {
 }
 
 /// Every line of the table, in its order.
-pub(crate) fn all() -> Vec<Scenario> {
+pub(crate) fn all() -> Vec<Box<dyn Line>> {
     let plain = |name, requests| Scenario {
         name,
         budget: None,
@@ -126,7 +146,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         load: Load::Requests(requests),
     };
     let budget = Some(2_000);
-    vec![
+    let scenarios = vec![
         Scenario { budget, ..plain("getData of 100 bytes", |_| vec![get_data()]) },
         Scenario {
             budget,
@@ -184,7 +204,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             },
             ..plain("setData, logged at once", |_| vec![set_data()])
         },
-    ]
+    ];
+    scenarios.into_iter().map(|scenario| -> Box<dyn Line> { Box::new(scenario) }).collect()
 }
 
 /// A znode that only its creator may read.
@@ -251,10 +272,10 @@ fn set_data() -> Vec<u8> {
     frame(Xid(1), &Request::SetData(set_request()))
 }
 
-fn set_request() -> SetDataRequest<'static> {
+pub(crate) fn set_request() -> SetDataRequest<'static> {
     SetDataRequest { path: Some(Text::from(PATH)), data: Some(Blob::from(&DATA[..])), version: -1 }
 }
 
-fn read(path: &str) -> ReadRequest<'_> {
+pub(crate) fn read(path: &str) -> ReadRequest<'_> {
     ReadRequest { path: Some(Text::from(path)), watch: false }
 }

@@ -3,11 +3,11 @@
 use zookeeper_core::{
     Disconnect, Zxid,
     client::State,
-    wire::{ErrorCode, EventKind, Op, Request, WatcherType},
+    wire::{ErrorCode, EventKind, Op, Request},
 };
 use zookeeper_sim::{
     client::{Options, Sent, What, World},
-    pair::request::{add_watch, exists, get_children, get_data, new_znode},
+    pair::request::{add_watch, exists, get_children, get_data},
 };
 
 /// The path lists of a SetWatches or SetWatches2, and what it is relative to.

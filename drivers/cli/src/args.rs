@@ -2,16 +2,25 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind,
+    parser::ValueSource,
+};
 
-use crate::listen::Listen;
+use crate::{
+    client::{ClientCommand, ClientOptions, ShellArguments},
+    listen::Listen,
+};
 
-/// A ZooKeeper server in one binary.
+/// A ZooKeeper server, a client and a shell in one binary.
 ///
 /// Without a command it serves on 127.0.0.1:2181, with all data in memory.
 #[derive(Debug, Parser)]
-#[command(name = "zk", version, max_term_width = 100)]
+#[command(name = "zk", version, max_term_width = 100, after_long_help = CLIENT_HELP)]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) client: ClientOptions,
+
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -20,6 +29,49 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a standalone server that any ZooKeeper client can use.
     Serve(ServeArguments),
+    /// Type commands at a prompt.
+    Shell(ShellArguments),
+    #[command(flatten)]
+    Client(ClientCommand),
+}
+
+impl Arguments {
+    /// What the process was started with. Ends it if that is wrong, or help was asked for.
+    pub(crate) fn from_process() -> Self {
+        Self::from_words(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn from_words<T>(words: impl IntoIterator<Item = T>) -> Result<Self, clap::Error>
+    where
+        T: Into<std::ffi::OsString> + Clone,
+    {
+        let mut definition = definition();
+        let matches = definition.try_get_matches_from_mut(words)?;
+        let arguments = Self::from_arg_matches(&matches)?;
+        // The server does not connect anywhere. Variables of the environment are for others.
+        if matches!(arguments.command, None | Some(Command::Serve(_))) {
+            let given = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+            if let Some(name) = ClientOptions::NAMES.into_iter().find(|name| given(name)) {
+                let name = name.replace('_', "-");
+                let message = format!("--{name} is for the client's commands");
+                return Err(definition.error(ErrorKind::ArgumentConflict, message));
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+/// The definition, in which the client's options do not show up with the server's.
+fn definition() -> clap::Command {
+    let definition = Arguments::command();
+    let options: Vec<clap::Arg> =
+        definition.get_arguments().filter(|option| option.is_global_set()).cloned().collect();
+    definition.mut_subcommand("serve", |serve| serve.args(options.into_iter().map(hidden)))
+}
+
+/// An option of its own takes the place of a global one.
+fn hidden(option: clap::Arg) -> clap::Arg {
+    option.hide(true)
 }
 
 impl Default for Command {
@@ -65,6 +117,25 @@ pub(crate) struct ServeArguments {
     pub(crate) verbose: bool,
 }
 
+const CLIENT_HELP: &str = "\
+Examples:
+  zk create -p /app/state ready
+      create a znode and its parents
+  zk --server zk1:2181,zk2:2181/app get state --json
+      read one below /app, as JSON
+  tar c etc | zk set /app/backup -
+      store what comes on standard input
+  zk watch -R /app
+      print what changes, until interrupted
+  zk shell
+      type commands at a prompt
+
+Exit status of the client's commands:
+  0  done
+  1  refused by the server; the message ends with ZooKeeper's name of the error
+  2  wrong arguments
+  3  no server was reached, or the connection was lost";
+
 const EXAMPLES: &str = "\
 Examples:
   zk serve
@@ -83,22 +154,20 @@ Exit status:
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_definition_is_consistent() {
-        Arguments::command().debug_assert();
+        definition().debug_assert();
     }
 
     #[test]
     fn addresses_may_be_given_several_times() {
         let line = ["zk", "serve", "--listen", "127.0.0.1:0", "-l", "[::1]:2181"];
-        let arguments = Arguments::parse_from(line);
+        let arguments = parse(&line).expect("valid");
         let Some(Command::Serve(serve)) = arguments.command else { panic!("serve") };
         assert_eq!(serve.listen.len(), 2);
-        assert!(Arguments::parse_from(["zk"]).command.is_none());
+        assert!(parse(&["zk"]).expect("valid").command.is_none());
     }
 
     #[test]
@@ -108,8 +177,40 @@ mod tests {
             &["zk", "serve", "--listen", "127.0.0.1:65536"],
             &["zk", "serve", "--quiet", "--verbose"],
             &["zk", "nonsense"],
+            &["zk", "--server", "a:1"],
+            &["zk", "serve", "--json"],
+            &["zk", "--timeout", "1s", "serve"],
+            &["zk", "--timeout", "0", "ls"],
+            &["zk", "--auth", "digest", "ls"],
+            &["zk", "create", "-e", "-c", "/a"],
+            &["zk", "create", "-t", "0", "/a"],
+            &["zk", "get", "a"],
+            &["zk", "4lw", "toolong"],
         ] {
-            assert!(Arguments::try_parse_from(line).is_err(), "{line:?}");
+            assert!(parse(line).is_err(), "{line:?}");
         }
+    }
+
+    #[test]
+    fn the_clients_options_stand_before_or_behind_a_command() {
+        for line in [
+            &["zk", "--server", "a:1/b", "--json", "ls", "/"][..],
+            &["zk", "ls", "/", "--server", "a:1/b", "--json"],
+        ] {
+            let arguments = parse(line).expect("valid");
+            assert_eq!((&*arguments.client.server, arguments.client.json), ("a:1/b", true));
+            assert!(matches!(arguments.command, Some(Command::Client(_))), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_servers_help_is_about_the_server() {
+        let error = parse(&["zk", "serve", "--help"]).expect_err("help");
+        let help = error.render().to_string();
+        assert!(help.contains("--listen") && !help.contains("--server"), "{help}");
+    }
+
+    fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::from_words(words)
     }
 }

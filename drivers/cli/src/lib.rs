@@ -1,9 +1,10 @@
-//! The `zk` command line: a ZooKeeper server in one binary.
+//! The `zk` command line: a ZooKeeper server, a client and a shell in one binary.
 //!
 //! `zk serve` runs a server, and so does `zk` alone. [`zoo_cfg`] reads Apache ZooKeeper's
-//! configuration file.
+//! configuration file. `zk shell` and `zk ls`, `zk get` and so on are clients of any server.
 
 mod args;
+mod client;
 mod exit;
 mod listen;
 mod logging;
@@ -13,18 +14,18 @@ pub mod zoo_cfg;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use self::args::{Arguments, Command};
 
 /// Runs the command line with the process's arguments.
 #[must_use]
 pub fn run() -> ExitCode {
-    let Arguments { command } = Arguments::parse();
-    let result = match command.unwrap_or_default() {
-        Command::Serve(arguments) => serve::run(&arguments),
+    let Arguments { client: options, command } = Arguments::from_process();
+    let arguments = match command.unwrap_or_default() {
+        Command::Serve(arguments) => arguments,
+        Command::Shell(arguments) => return client::run_shell(&options, &arguments),
+        Command::Client(command) => return client::run(&options, &command),
     };
-    match result {
+    match serve::run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             exit::report(&error);
@@ -32,3 +33,9 @@ pub fn run() -> ExitCode {
         }
     }
 }
+
+/// The examples of the repository's README are tests. They are here because this crate knows both
+/// drivers.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,6 +1,9 @@
 //! Signals that ask the process to end.
 
-use std::io;
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 /// Calls `stop` at the first SIGINT or SIGTERM; ends the process at the second.
 #[cfg(unix)]
@@ -27,6 +30,25 @@ pub(crate) fn on_stop(stop: impl FnOnce() + Send + 'static) -> io::Result<()> {
         }
     };
     thread::Builder::new().name("signals".into()).spawn(wait)?;
+    Ok(())
+}
+
+/// Sets `flag` at a SIGINT; ends the process if it is still set at the next.
+#[cfg(unix)]
+pub(crate) fn on_interrupt(flag: Arc<AtomicBool>) -> io::Result<()> {
+    use signal_hook::{consts::SIGINT, flag as on_signal};
+
+    // What a shell says of a program that Ctrl-C has ended.
+    const STATUS: i32 = 130;
+    // They run in this order.
+    on_signal::register_conditional_shutdown(SIGINT, STATUS, Arc::clone(&flag))?;
+    on_signal::register(SIGINT, flag)?;
+    Ok(())
+}
+
+/// As [`on_stop`].
+#[cfg(not(unix))]
+pub(crate) fn on_interrupt(_flag: Arc<AtomicBool>) -> io::Result<()> {
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::{
 use client_support::{
     Mode, Proxy, builder, connect, run, start, start_impatient, start_with, wait_until,
 };
-use zookeeper_core::wire::{CreateMode, ErrorCode};
+use zookeeper_core::wire::{CreateMode, ErrorCode, Id};
 use zookeeper_smol::Running;
 use zookeeper_smol::client::{
     CloseReason, ConnectError, ConnectionState, Error, Repetition, RequestError, RetryPolicy,
@@ -146,7 +146,14 @@ fn a_new_session_follows_where_that_is_wanted() {
     let server = start();
     let address = server.address();
     run(async {
-        let client = builder(address).on_expiry_renew(true).connect().await.expect("a server");
+        // The server that it begins with is not in the list that it has later.
+        let proxy = Proxy::start(address);
+        let client = builder(proxy.address()).on_expiry_renew(true);
+        let client = client.connect().await.expect("a server");
+        assert_eq!(client.update_hosts(&address.to_string()), Ok(true));
+        client.connected().await.expect("a server");
+        drop(proxy);
+        client.add_auth("digest", b"ann:secret").await.expect("accepted");
         let old = client.session_id();
         client.create("/mine", "", CreateMode::Ephemeral).await.expect("made");
         let (_, mut watch) = client.get_data_and_watch("/").await.expect("read");
@@ -161,6 +168,8 @@ fn a_new_session_follows_where_that_is_wanted() {
         assert_ne!(client.session_id(), old);
         assert_eq!(client.close_reason(), None);
         assert_eq!(client.exists("/mine").await, Ok(None));
+        let identities = client.who_am_i().await.expect("listed");
+        assert!(identities.contains(&Id::new("digest", "ann")), "{identities:?}");
         let (_, new) = client.get_data_and_watch("/").await.expect("read");
         // The old watch has the number of a new one perhaps, but is not it.
         drop(watch);

@@ -21,21 +21,31 @@
 //! is ended through its process id. Nothing here waits for a fixed time: readiness and the end of
 //! a process are polled until a [`Deadline`].
 
+pub mod client;
 mod deadline;
+mod ensemble;
 mod group;
 mod need;
 mod options;
 pub mod oracle;
 mod ports;
 mod program;
+mod proxy;
+pub mod scenarios;
+mod scripted;
 mod server;
 mod shell;
+mod target;
 
 pub use deadline::Deadline;
+pub use ensemble::Ensemble;
 pub use group::ProcessGroup;
-pub use need::{enabled, in_ci, need, skipped};
+pub use need::{enabled, in_ci, need, skipped, trace_if_wanted};
 pub use options::Options;
 pub use ports::{four_letter_word, free_port};
 pub use program::{Kind, Program, data_path, need_python};
-pub use server::Server;
+pub use proxy::Proxy;
+pub use scripted::{Scripted, ScriptedConnection};
+pub use server::{Mode, Server};
 pub use shell::Shell;
+pub use target::{Target, TargetKind};

@@ -35,6 +35,17 @@ pub fn in_ci() -> bool {
     env::var("CI").is_ok_and(|value| value == "true")
 }
 
+/// With `ZK_TRACE` in the environment, prints what the drivers log.
+pub fn trace_if_wanted() {
+    if env::var_os("ZK_TRACE").is_some() {
+        // Another test of this process may have done so.
+        let _ = tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+            .with_writer(io::stderr)
+            .try_init();
+    }
+}
+
 /// Prints the line by which a skipped test is recognised. It goes past the test harness, which
 /// would swallow the output of a test that passes.
 pub fn skipped(what: &str) {

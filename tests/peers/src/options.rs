@@ -47,6 +47,20 @@ impl Options {
         self
     }
 
+    /// A member of an ensemble that finds no quorum serves reads, also to new sessions, which are
+    /// its own until they make an ephemeral.
+    #[must_use]
+    pub fn read_only_mode(self) -> Self {
+        self.property("readonlymode.enabled", "true")
+            .set("localSessionsEnabled", "true")
+            .set("localSessionsUpgradingEnabled", "true")
+    }
+
+    /// Whether the file names the servers of an ensemble.
+    pub(crate) fn is_ensemble(&self) -> bool {
+        self.entries.iter().any(|(key, _)| key.starts_with("server."))
+    }
+
     /// The JVM properties for Apache's command line.
     pub(crate) fn properties(&self) -> impl Iterator<Item = (&str, &str)> {
         self.properties.iter().map(|(key, value)| (key.as_str(), value.as_str()))

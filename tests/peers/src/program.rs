@@ -71,11 +71,16 @@ pub struct Program {
 const APACHE_JAR: &str = "/usr/share/java/zookeeper.jar";
 const APACHE_LOGGER: &str = "/usr/share/java/slf4j-simple.jar";
 
+const APACHE_STANDALONE: &str = "org.apache.zookeeper.server.ZooKeeperServerMain";
+const APACHE_MEMBER: &str = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
+
 /// A small heap and the first compiler tier: these servers live for seconds.
-const JVM_FLAGS: [&str; 6] = [
+const JVM_FLAGS: [&str; 8] = [
     "-Xmx256m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Xshare:auto",
     "-Dfile.encoding=UTF-8",
     "-Djava.awt.headless=true",
     "-Dzookeeper.jmx.log4j.disable=true",
@@ -107,7 +112,7 @@ impl Program {
                 }
                 command
                     .args(["-cp", &format!("{APACHE_JAR}:{APACHE_LOGGER}")])
-                    .arg("org.apache.zookeeper.server.ZooKeeperServerMain")
+                    .arg(if options.is_ensemble() { APACHE_MEMBER } else { APACHE_STANDALONE })
                     .arg(&config);
             }
             Kind::Ours => {

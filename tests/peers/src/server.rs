@@ -34,6 +34,7 @@ pub struct Server {
     port: u16,
     directory: TempDir,
     child: Option<Child>,
+    is_paused: bool,
 }
 
 impl Server {
@@ -46,20 +47,22 @@ impl Server {
     pub fn start(program: &Program, options: &Options) -> io::Result<Self> {
         let mut tries = START_TRIES;
         loop {
-            let mut server = Self {
-                program: program.clone(),
-                options: options.clone(),
-                port: free_port()?,
-                directory: tempfile::Builder::new().prefix("zookeeper-peer-").tempdir()?,
-                child: None,
-            };
+            let mut server = Self::new(program, options, free_port()?)?;
             tries -= 1;
-            match server.launch() {
+            match server.restart() {
                 Ok(()) => return Ok(server),
                 Err(error) if tries == 0 || !server.lost_its_port() => return Err(error),
                 Err(_) => {}
             }
         }
+    }
+
+    /// A server on this port that is not started yet.
+    pub(crate) fn new(program: &Program, options: &Options, port: u16) -> io::Result<Self> {
+        let directory = tempfile::Builder::new().prefix("zookeeper-peer-").tempdir()?;
+        fs::create_dir_all(data_path(directory.path()))?;
+        let (program, options) = (program.clone(), options.clone());
+        Ok(Self { program, options, port, directory, child: None, is_paused: false })
     }
 
     /// Whose server it is.
@@ -110,9 +113,7 @@ impl Server {
     ///
     /// If it has not ended in time (it is killed then), or was not running.
     pub fn stop(&mut self) -> io::Result<ExitStatus> {
-        let Some(mut child) = self.child.take() else {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the server is not running"));
-        };
+        let mut child = self.child.take().ok_or_else(not_running)?;
         kill_process(Pid::from_child(&child), Signal::TERM)?;
         let ended = Deadline::after(STOP_MAX).poll("the server to end", || child.try_wait());
         if ended.is_err() {
@@ -128,6 +129,34 @@ impl Server {
         }
     }
 
+    /// Stops every thread of the process with SIGSTOP: its connections stay open, and nobody
+    /// answers.
+    ///
+    /// # Errors
+    ///
+    /// If it is not running.
+    pub fn pause(&mut self) -> io::Result<()> {
+        self.signal(Signal::STOP)?;
+        self.is_paused = true;
+        Ok(())
+    }
+
+    /// Lets a paused process go on.
+    ///
+    /// # Errors
+    ///
+    /// If it is not running.
+    pub fn resume(&mut self) -> io::Result<()> {
+        self.signal(Signal::CONT)?;
+        self.is_paused = false;
+        Ok(())
+    }
+
+    fn signal(&self, signal: Signal) -> io::Result<()> {
+        let child = self.child.as_ref().ok_or_else(not_running)?;
+        Ok(kill_process(Pid::from_child(child), signal)?)
+    }
+
     /// Stops the server if it runs, removes its data, and starts it on the same address.
     ///
     /// # Errors
@@ -137,50 +166,70 @@ impl Server {
         self.kill();
         match fs::remove_dir_all(self.data_path()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => self.launch(),
+            _ => self.restart(),
         }
     }
 
-    /// Starts a stopped server again, on the same address and data.
+    /// Starts a stopped server again, on the same address and data, and returns when it serves.
     ///
     /// # Errors
     ///
     /// As [`Self::start`].
     pub fn restart(&mut self) -> io::Result<()> {
         self.kill();
-        self.launch()
+        self.launch()?;
+        self.wait_until_serving()
     }
 
-    fn launch(&mut self) -> io::Result<()> {
+    /// Starts the process and does not wait until it serves.
+    pub(crate) fn launch(&mut self) -> io::Result<()> {
         fs::create_dir_all(self.data_path())?;
         let log = File::options().create(true).append(true).open(self.log_path())?;
         let mut command = self.program.prepare(&self.options, self.directory(), self.port)?;
-        let child = command.stdout(log.try_clone()?).stderr(log).spawn()?;
-        self.child = Some(child);
-        self.wait_until_serving().map_err(|error| {
-            self.kill();
+        self.is_paused = false;
+        self.child = Some(command.stdout(log.try_clone()?).stderr(log).spawn()?);
+        Ok(())
+    }
+
+    /// Waits until the started process serves; kills it if it does not.
+    pub(crate) fn wait_until_serving(&mut self) -> io::Result<()> {
+        let served = self.wait_until(Mode::is_writable);
+        served.map(|_| ()).inspect_err(|_| self.kill())
+    }
+
+    /// Waits until the server is in a mode like this, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// If the process ends or the mode does not come; the message holds the end of its log.
+    pub fn wait_until(&mut self, wanted: impl Fn(Mode) -> bool) -> io::Result<Mode> {
+        let address = self.address();
+        let child = self.child.as_mut().ok_or_else(not_running)?;
+        let found = Deadline::after(START_MAX).poll("the server to serve", || {
+            if let Some(status) = child.try_wait()? {
+                return Err(io::Error::other(format!("ended early: {status}")));
+            }
+            Ok(Mode::ask(address).filter(|mode| wanted(*mode)))
+        });
+        found.map_err(|error| {
             let log = self.log_end();
             io::Error::new(error.kind(), format!("{} server: {error}\n{log}", self.kind()))
         })
     }
 
-    fn wait_until_serving(&mut self) -> io::Result<()> {
-        let address = self.address();
-        let Some(child) = self.child.as_mut() else {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the server is not running"));
-        };
-        Deadline::after(START_MAX).poll("the server to serve", || {
-            if let Some(status) = child.try_wait()? {
-                return Err(io::Error::other(format!("ended early: {status}")));
-            }
-            // Refused at first; then Apache answers for a moment that it does not serve yet.
-            let serves =
-                four_letter_word(address, "srvr").is_ok_and(|answer| answer.contains("Mode: "));
-            Ok(serves.then_some(()))
-        })
+    /// What the server says it is now; `None` while it does not serve.
+    #[must_use]
+    pub fn mode(&self) -> Option<Mode> {
+        if self.answers() { Mode::ask(self.address()) } else { None }
     }
 
-    fn lost_its_port(&self) -> bool {
+    /// Whether the process runs and is not paused.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        self.child.is_some() && !self.is_paused
+    }
+
+    pub(crate) fn lost_its_port(&self) -> bool {
         self.log().is_ok_and(|log| log.contains("Address already in use"))
     }
 
@@ -194,8 +243,42 @@ impl Server {
         self.directory().join("server.log")
     }
 
-    fn data_path(&self) -> PathBuf {
+    pub(crate) fn data_path(&self) -> PathBuf {
         data_path(self.directory())
+    }
+}
+
+/// What a server says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Alone by configuration.
+    Standalone,
+    /// The one of an ensemble that orders the writes.
+    Leader,
+    /// One of the others.
+    Follower,
+    /// Cut off from its ensemble, and answering reads.
+    ReadOnly,
+}
+
+impl Mode {
+    /// Whether a session on it can write.
+    #[must_use]
+    pub fn is_writable(self) -> bool {
+        self != Self::ReadOnly
+    }
+
+    /// `None` if nobody answers, or only that nothing is served yet, as Apache does for a moment.
+    fn ask(address: SocketAddr) -> Option<Self> {
+        let answer = four_letter_word(address, "srvr").ok()?;
+        let name = answer.lines().find_map(|line| line.strip_prefix("Mode: "))?;
+        match name {
+            "standalone" => Some(Self::Standalone),
+            "leader" => Some(Self::Leader),
+            "follower" => Some(Self::Follower),
+            "read-only" => Some(Self::ReadOnly),
+            _ => None,
+        }
     }
 }
 
@@ -206,6 +289,10 @@ impl Drop for Server {
             eprintln!("--- end of the {} server's log ---\n{}", self.kind(), self.log_end());
         }
     }
+}
+
+fn not_running() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "the server is not running")
 }
 
 /// Both calls fail only for a process that has been waited for already.

@@ -18,6 +18,7 @@
 //!   test ◀── Script ◀── Pipe ◀────────── Driver ◀── Session
 //! ```
 
+mod checks;
 mod couple;
 mod driver;
 mod entry;

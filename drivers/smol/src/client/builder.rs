@@ -110,9 +110,8 @@ impl ClientBuilder {
 
     /// Whether to begin a new session when one has expired; otherwise the client is of no use then.
     /// [`ConnectionState::Lost`](super::ConnectionState::Lost) is told between the two. The new
-    /// session has none of the old one's ephemeral znodes and watches, which end with
-    /// [`WatchUpdate::Lost`](super::WatchUpdate::Lost); identities that were added later by
-    /// [`Client::add_auth`] are not known to it either.
+    /// session has the identities of the old one, but none of its ephemeral znodes and watches;
+    /// these end with [`WatchUpdate::Lost`](super::WatchUpdate::Lost).
     pub const fn on_expiry_renew(mut self, renews: bool) -> Self {
         self.renews_expired = renews;
         self

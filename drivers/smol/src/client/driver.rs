@@ -75,8 +75,7 @@ impl Driver {
         None
     }
 
-    /// Tells the session what happened, and does what it wants. Whether there is more to do at
-    /// once.
+    /// Tells the session what happened, and does what it wants.
     fn turn(&mut self, cx: &Context<'_>, event: Option<(usize, LinkEvent)>) -> Turn {
         let shared = Arc::clone(&self.shared);
         let mut inner = shared.lock();

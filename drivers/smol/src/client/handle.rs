@@ -187,7 +187,7 @@ impl Client {
     /// What is wrong with the connect string.
     pub fn update_hosts(&self, connect_string: &str) -> Result<bool, ConnectStringError> {
         let ConnectString { hosts, .. } = connect_string.parse()?;
-        Ok(self.shared().command(|inner, now| inner.session.update_hosts(now, hosts)))
+        Ok(self.shared().update_hosts(hosts))
     }
 
     /// Ends the session on the server, behind everything submitted so far; its ephemeral znodes go.

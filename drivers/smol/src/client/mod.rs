@@ -53,6 +53,7 @@ mod link;
 mod operations;
 mod protected;
 mod recursive;
+mod requests;
 mod resolve;
 mod retry;
 mod shared;

@@ -10,20 +10,22 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tracing::{debug, info, warn};
 use zookeeper_core::{
-    Instant, Rng,
+    Instant, Rng, Secret,
     client::{
-        Action, Chroot, CloseReason, Config, Error, Event, KeeperState, Operation, Purpose,
-        RequestError, RequestId, Session, SubmitError, SubmitOptions, WatcherId,
+        Action, Auth, Chroot, CloseReason, Config, Error, Event, HostPort, KeeperState, Operation,
+        Purpose, RequestError, RequestId, Session, SubmitError, SubmitOptions, WatcherId,
         operation::RemoveWatches,
     },
     wire::{self, AddWatchMode, Response, WatcherType},
 };
 
 use super::{
-    call::{Call, Complete, Slot},
+    call::{Call, Slot},
     clock::Clock,
+    requests::{Request, Requests},
     state::{ConnectionState, States},
     watch::{Watch, WatchCell, WatchUpdate},
 };
@@ -57,6 +59,8 @@ pub(crate) struct Inner {
     close_deadline: Option<Instant>,
     /// Closing took too long.
     is_overdue: bool,
+    /// The session panicked, and is not to be touched again.
+    is_broken: bool,
     close_reason: Option<CloseReason>,
     renewal: Option<Renewal>,
 }
@@ -93,6 +97,7 @@ impl Shared {
             driver: None,
             close_deadline: None,
             is_overdue: false,
+            is_broken: false,
             close_reason: None,
             renewal,
         };
@@ -132,7 +137,7 @@ impl Shared {
         let submitted = operation.with_request(chroot, |request| {
             let options = options(None, timeout);
             self.command(|inner, now| {
-                let id = inner.session.submit(now, request, options)?;
+                let id = inner.open_session()?.submit(now, request, options)?;
                 inner.requests.insert(id, Request { slot: slot.clone(), watch: None });
                 Ok::<(), SubmitError>(())
             })
@@ -158,8 +163,9 @@ impl Shared {
             let max = self.settings.watch_updates_max;
             let cell = WatchCell::new(path, kind, chroot.clone(), max);
             self.command(|inner, now| {
-                let watcher = inner.session.new_watcher();
-                let id = inner.session.submit(now, request, options(Some(watcher), timeout))?;
+                let session = inner.open_session()?;
+                let watcher = session.new_watcher();
+                let id = session.submit(now, request, options(Some(watcher), timeout))?;
                 let watch = Some((watcher, Arc::clone(&cell)));
                 inner.requests.insert(id, Request { slot: slot.clone(), watch });
                 inner.watches.insert(watcher, Arc::clone(&cell));
@@ -175,13 +181,32 @@ impl Shared {
 
     /// Takes on an identity.
     pub(crate) fn add_auth(&self, scheme: &str, credentials: &[u8]) -> Call<()> {
-        self.submit_other(|inner, now| Ok(inner.session.add_auth(now, scheme, credentials)?))
+        self.submit_other(|inner, now| {
+            let id = inner.open_session()?.add_auth(now, scheme, credentials)?;
+            // A refusal ends the session for good, so there is no need to wait for the answer.
+            if let Some(renewal) = &mut inner.renewal {
+                let credentials = Secret(Bytes::copy_from_slice(credentials));
+                let auth = Auth { scheme: scheme.to_owned(), credentials };
+                Arc::make_mut(&mut renewal.config).auth.push(auth);
+            }
+            Ok(id)
+        })
+    }
+
+    /// Replaces the list of servers, which is not empty. Whether the session moves at once.
+    pub(crate) fn update_hosts(&self, hosts: Vec<HostPort>) -> bool {
+        self.command(|inner, now| {
+            if let Some(renewal) = &mut inner.renewal {
+                Arc::make_mut(&mut renewal.config).hosts.clone_from(&hosts);
+            }
+            inner.session.update_hosts(now, hosts)
+        })
     }
 
     /// Removes everybody's watches of a path that the server knows.
     pub(crate) fn remove_watches(&self, path: &str, kind: WatcherType, local: bool) -> Call<()> {
         self.submit_other(|inner, now| {
-            Ok(inner.session.remove_watches(now, path, None, kind, local)?)
+            Ok(inner.open_session()?.remove_watches(now, path, None, kind, local)?)
         })
     }
 
@@ -191,7 +216,8 @@ impl Shared {
             if !inner.forget(cell, id) {
                 return Err(RequestError::NoWatcher.into());
             }
-            Ok(inner.session.remove_watches(now, &cell.path, Some(id), cell.kind, true)?)
+            let session = inner.open_session()?;
+            Ok(session.remove_watches(now, &cell.path, Some(id), cell.kind, true)?)
         })
     }
 
@@ -284,9 +310,19 @@ impl Inner {
 
     /// Nobody does the session's work any more.
     pub(crate) fn abandon(&mut self, now: Instant, todo: &mut Todo) {
-        self.detach(now);
-        self.drain(now, todo);
+        self.renewal = None;
+        // A driver that is dropped because the session panicked must not panic again.
+        self.is_broken = std::thread::panicking();
+        if !self.is_broken {
+            self.detach(now);
+            self.drain(now, todo);
+        }
         self.end(now, CloseReason::Detached, todo);
+    }
+
+    /// The session, if it takes requests at all.
+    fn open_session(&mut self) -> Result<&mut Session, SubmitError> {
+        if self.is_broken { Err(SubmitError::Closed) } else { Ok(&mut self.session) }
     }
 
     /// Has the driver woken by the next command. The waker before is handed back, to be dropped
@@ -426,7 +462,7 @@ impl std::fmt::Debug for Inner {
         f.debug_struct("Inner")
             .field("session", &self.session.session_id())
             .field("state", &self.states.current())
-            .field("requests", &self.requests.window.len())
+            .field("requests", &self.requests.len())
             .field("watches", &self.watches.len())
             .finish_non_exhaustive()
     }
@@ -438,52 +474,4 @@ const fn has_expired(reason: &CloseReason) -> bool {
         reason,
         CloseReason::Expired | CloseReason::ForeignSession(_) | CloseReason::SelfExpired
     )
-}
-
-/// A request that is not complete.
-struct Request {
-    slot: Arc<dyn Complete>,
-    /// The watch that it sets.
-    watch: Option<(WatcherId, Arc<WatchCell>)>,
-}
-
-/// Requests that are not complete, by their ids: these rise, and requests complete nearly in order,
-/// so that a window is enough.
-///
-/// ```text
-///     oldest                          the next id
-///       |  some  gone  some  some       |
-///       +-----+-----+-----+-----+ - - - +
-/// ```
-#[derive(Default)]
-struct Requests {
-    oldest: u64,
-    /// `None` is complete, or the session's own.
-    window: VecDeque<Option<Request>>,
-}
-
-impl Requests {
-    fn insert(&mut self, id: RequestId, request: Request) {
-        if self.window.is_empty() {
-            self.oldest = id.0;
-        }
-        let newest = self.oldest + self.window.len() as u64;
-        debug_assert!(newest <= id.0, "ids rise");
-        self.window.extend((newest..id.0).map(|_| None));
-        self.window.push_back(Some(request));
-    }
-
-    fn remove(&mut self, id: RequestId) -> Option<Request> {
-        let index = usize::try_from(id.0.checked_sub(self.oldest)?).ok()?;
-        let request = self.window.get_mut(index)?.take();
-        while let Some(None) = self.window.front() {
-            self.window.pop_front();
-            self.oldest += 1;
-        }
-        request
-    }
-
-    fn drain(&mut self) -> impl Iterator<Item = Request> {
-        self.window.drain(..).flatten()
-    }
 }

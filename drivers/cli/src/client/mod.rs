@@ -1,0 +1,27 @@
+//! The client side of the command line: one command and the end, or the shell.
+
+mod code_name;
+mod command;
+mod connection;
+mod failure;
+#[cfg(test)]
+mod fake;
+mod interrupt;
+mod json;
+mod live;
+mod one_shot;
+mod options;
+mod outcome;
+mod output;
+mod render;
+mod shell;
+mod subtree;
+mod value;
+mod watching;
+
+pub(crate) use self::{
+    command::ClientCommand,
+    one_shot::run,
+    options::ClientOptions,
+    shell::{ShellArguments, run as run_shell},
+};
