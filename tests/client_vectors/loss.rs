@@ -139,8 +139,8 @@ fn v11_a_short_reply_fails_its_request_and_the_connection() {
     assert_eq!(
         lines,
         [
-            "0 reply 0 failed: malformed reply: record ends 8 bytes too early",
-            "0 #1 ended: malformed reply: record ends 8 bytes too early",
+            "0 reply 0 failed: malformed reply: record ends 52 bytes too early",
+            "0 #1 ended: malformed reply: record ends 52 bytes too early",
             "0 reply 1 failed: connection lost, the request may have been executed",
             "0 state Disconnected",
         ]
