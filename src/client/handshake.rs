@@ -26,8 +26,8 @@ use crate::{
     secret::Secret,
     time::Instant,
     wire::{
-        Blob, ConnectRequest, ConnectResponse, Decode, DecodeError, List, Op, Reader, ReplyHeader,
-        Request, SaslToken, SetWatches, SetWatches2, Text, Xid,
+        Blob, ConnectRequest, ConnectResponse, Decode, DecodeError, List, Measure, Op, Reader,
+        ReplyHeader, Request, SaslToken, SetWatches, SetWatches2, Text, Xid,
     },
 };
 
@@ -171,7 +171,9 @@ impl Session {
                 })
             };
             let op = request.op();
-            self.write_request(None, op, Purpose::Restore(Box::new(batch.clone())), None, &request);
+            let (purpose, length) =
+                (Purpose::Restore(Box::new(batch.clone())), Measure::of(&request));
+            self.write_request(None, op, purpose, None, &request, length);
         }
     }
 

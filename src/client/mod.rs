@@ -310,13 +310,13 @@ impl Session {
     /// When [`Session::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next().map(|(at, _)| at)
+        self.timers.next()
     }
 
     /// What [`Session::handle_timeout`] is due for.
     #[must_use]
     pub fn timeout_reason(&self) -> Option<&'static str> {
-        self.timers.next().map(|(_, timer)| timer.name())
+        self.timers.next_timer().map(Timer::name)
     }
 
     /// Where the session stands.

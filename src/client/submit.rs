@@ -9,6 +9,7 @@ use super::{
     inflight::{AuthInFlight, InFlight, Purpose, Registration, Removal, Waiting},
     link::{Link, Stage},
     state::Phase,
+    timers,
 };
 use crate::{
     ids::ConnId,
@@ -146,7 +147,7 @@ impl Session {
     pub(super) fn submit_close(&mut self) {
         let (op, purpose) = (Op::CloseSession, Purpose::Close);
         if self.active_link().is_some() {
-            self.write_request(None, op, purpose, None, &Request::CloseSession);
+            self.write_request(None, op, purpose, None, &Request::CloseSession, 0);
         } else {
             let record = Bytes::new();
             self.requests.push_waiting(Waiting { id: None, op, record, purpose, deadline: None });
@@ -161,7 +162,8 @@ impl Session {
                 self.write_auth(waiting.id, &record);
             } else {
                 let Waiting { id, op, purpose, deadline, .. } = waiting;
-                self.write_request(id, op, purpose, deadline, &record);
+                let length = waiting.record.len();
+                self.write_request(id, op, purpose, deadline, &record, length);
             }
         }
     }
@@ -173,10 +175,13 @@ impl Session {
         op: Op,
         purpose: Purpose,
         deadline: Option<Instant>,
-        record: &(impl Encode + ?Sized),
+        record: &impl Encode,
+        record_length: usize,
     ) {
         let xid = self.requests.next_xid();
-        let Some(start) = self.write(&Frame { xid, op, record }) else { return };
+        let frame = Frame { xid, op, record };
+        let length = RequestHeader::LENGTH + record_length;
+        let Some(start) = self.write_measured(&frame, length) else { return };
         self.requests.push_in_flight(InFlight { id, xid, op, purpose, deadline, start });
         self.sent_something();
     }
@@ -191,11 +196,16 @@ impl Session {
 
     /// Queues one frame on the session's connection. Returns where it starts.
     pub(super) fn write(&mut self, frame: &impl Encode) -> Option<u64> {
+        self.write_measured(frame, Measure::of(frame))
+    }
+
+    /// Queues one frame of this length on the session's connection. Returns where it starts.
+    fn write_measured(&mut self, frame: &impl Encode, length: usize) -> Option<u64> {
         let Phase::Linked(link) = &mut self.phase else {
             debug_assert!(false, "nothing is written without a connection");
             return None;
         };
-        let (start, is_news) = link.write(&mut self.pool, frame);
+        let (start, is_news) = link.write(&mut self.pool, frame, length);
         let conn = link.conn;
         if is_news {
             self.actions.push_back(super::Action::Transmit(conn));
@@ -221,9 +231,9 @@ impl Session {
         let length = self.check_room(record)?;
         let id = self.requests.next_id();
         let timeout = options.timeout.or(self.config.request_timeout);
-        let deadline = timeout.map(|timeout| self.now + timeout);
+        let deadline = timeout.map(|timeout| self.now + timeout).filter(|&at| at != timers::NEVER);
         if self.active_link().is_some() {
-            self.write_request(Some(id), op, purpose, deadline, record);
+            self.write_request(Some(id), op, purpose, deadline, record, length);
         } else {
             let record = collect(record, length);
             self.requests.push_waiting(Waiting { id: Some(id), op, record, purpose, deadline });
@@ -249,9 +259,8 @@ impl Session {
         if count >= self.config.requests_max {
             return Err(SubmitError::QueueFull(count));
         }
-        let mut length = Measure::default();
-        record.encode(&mut length);
-        let (length, max) = (length.0 + RequestHeader::LENGTH, self.config.frame_length_max);
+        let length = RequestHeader::LENGTH + Measure::of(record);
+        let max = self.config.frame_length_max;
         if length > max {
             return Err(SubmitError::TooLong { length, max });
         }

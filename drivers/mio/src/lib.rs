@@ -1,21 +1,20 @@
 //! ZooKeeper's state machines on real sockets, driven by [`mio`].
 //!
-//! A [`Server`] is one event loop on the thread that calls [`Server::run`]. Every decision of the
-//! protocol is [`zookeeper_core`]'s; here are sockets, readiness and clocks, nothing else.
+//! A [`Server`] is one event loop on the thread that calls [`Server::run`]. A [`Client`] makes
+//! blocking calls and runs callbacks; [`client`] tells more. Every decision of the protocol is
+//! [`zookeeper_core`]'s; here are sockets, readiness and clocks, nothing else.
 //!
 //! ```
-//! use std::{io::{Read, Write}, net::TcpStream};
-//! use zookeeper_mio::{Config, Server};
+//! use zookeeper_mio::{Client, Config, Server, client::CreateMode};
 //!
 //! let mut config = Config::default();
 //! config.listen = vec!["127.0.0.1:0".parse()?];
 //! let running = Server::spawn(config)?;
 //!
-//! let mut client = TcpStream::connect(running.address())?;
-//! client.write_all(b"srvr")?;
-//! let mut answer = String::new();
-//! client.read_to_string(&mut answer)?;
-//! assert!(answer.starts_with("Zookeeper version: "));
+//! let client = Client::connect(&running.address().to_string())?;
+//! client.create("/a", "data", CreateMode::Persistent)?;
+//! assert_eq!(&client.get_data("/a")?.data[..], b"data");
+//! client.close();
 //! running.stop()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -45,6 +45,11 @@ fn client_threads() -> usize {
     threads("zookeeper-")
 }
 
+/// A thread takes its name, and leaves the list, a little later than it begins and ends.
+fn wait_for_threads(count: usize) {
+    until("so many threads run", || client_threads() == count);
+}
+
 #[test]
 fn nothing_is_left_of_a_dropped_client() {
     let _alone = alone();
@@ -56,12 +61,12 @@ fn nothing_is_left_of_a_dropped_client() {
     for _ in 0..20 {
         let client = connect(server.address());
         client.create("/e", "", CreateMode::Ephemeral).expect("the last one is gone");
-        assert_eq!(client_threads(), before.1 + 2);
+        wait_for_threads(before.1 + 2);
         let clone = client.clone();
         drop(client);
         clone.exists("/e").expect("asked");
         drop(clone);
-        assert_eq!(client_threads(), before.1);
+        wait_for_threads(before.1);
     }
     wait_for_connections(server.address(), 0);
     until("all descriptors are given back", || descriptors() <= before.0);
@@ -84,7 +89,7 @@ fn a_hundred_reconnects_leave_nothing_behind() {
         heard.skip_to(&up);
     }
     assert_eq!(proxy.accepted(), 101);
-    assert_eq!(client_threads(), before.1);
+    wait_for_threads(before.1);
     wait_for_connections(server.address(), 1);
     until("all descriptors are given back", || descriptors() <= before.0);
     // And where every attempt fails.
@@ -144,9 +149,31 @@ fn the_last_clone_may_be_dropped_by_a_callback() {
         gate.open();
         heard.next();
         heard.end();
-        until("the threads end by themselves", || client_threads() == before);
+        wait_for_threads(before);
     }
     wait_for_connections(server.address(), 0);
+}
+
+/// A function that owns its client keeps it, until the session is over.
+#[test]
+fn a_listener_that_owns_its_client_is_let_go_at_the_end() {
+    let _alone = alone();
+    let server = start();
+    let before = client_threads();
+    for is_default in [false, true] {
+        let client = connect(server.address());
+        let (said, heard) = listen();
+        let own = client.clone();
+        if is_default {
+            client.register(move |_: WatchUpdate| say(&said, own.state()));
+        } else {
+            client.on_state(move |_| say(&said, own.state()));
+        }
+        client.close();
+        drop(client);
+        heard.rest();
+        wait_for_threads(before);
+    }
 }
 
 /// A watcher that owns its client keeps it; one that owns a weak handle does not.
@@ -171,7 +198,7 @@ fn a_weak_client_keeps_nothing_open() {
     assert_eq!(heard.next(), (WatchUpdate::Lost, false));
     heard.end();
     watch.remove().expect_err("the session is over");
-    assert_eq!(client_threads(), before);
+    wait_for_threads(before);
 }
 
 /// A server that does not answer holds nobody up for longer than agreed.
@@ -188,13 +215,13 @@ fn an_end_that_nobody_confirms_is_bounded() {
     assert_eq!(client.close(), CloseReason::Detached);
     assert!(start.elapsed() >= limit);
     drop(client);
-    assert_eq!(client_threads(), before);
+    wait_for_threads(before);
 
     // Neither does one that was never reached.
     let client = builder(proxy.address()).close_timeout(limit).build().expect("threads");
     until("it tries", || proxy.accepted() > 1);
     drop(client);
-    assert_eq!(client_threads(), before);
+    wait_for_threads(before);
     assert!(start.elapsed() < DEADLINE);
 }
 
@@ -214,12 +241,12 @@ fn a_callback_that_does_not_return_is_left_alone() {
     gate.wait_for(1);
     drop(client);
     wait_for_connections(server.address(), 0);
-    assert_eq!(client_threads(), before + 1);
+    wait_for_threads(before + 1);
     gate.open();
     heard.next();
     drop(said);
     heard.end();
-    until("the thread ends", || client_threads() == before);
+    wait_for_threads(before);
 }
 
 #[test]

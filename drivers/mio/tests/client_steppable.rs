@@ -366,6 +366,26 @@ fn a_server_without_an_address_is_tried_again() {
     host.until_told(index, &Told::State(KeeperState::SyncConnected));
 }
 
+/// A command that leads to nothing but events is told of at once.
+#[test]
+fn a_session_that_waits_ends_at_once() {
+    let proxy = Proxy::new("127.0.0.1:1".parse().expect("an address"));
+    proxy.set(Way::Closed);
+    let mut host = Loop::new();
+    let index = host.add(proxy.address(), None);
+    host.turn();
+    while proxy.accepted() < 3 {
+        host.turn();
+    }
+    let id = host.submit(index, &GetData::new("/"), None);
+    host.until_told(index, &Told::Failed(id));
+    assert!(matches!(host.sessions[index].session.session().state(), State::Connecting));
+    host.sessions[index].session.close();
+    assert!(host.sessions[index].session.is_pending());
+    host.until_told(index, &Told::Closed(CloseReason::Closed { confirmed: false }));
+    assert_eq!(host.sessions[index].session.timeout(), None);
+}
+
 /// More than the sockets hold goes both ways, while the loop reads only now and then.
 #[test]
 fn large_data_pass_both_ways() {

@@ -157,6 +157,10 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// The system gives no event queue or no thread.
+    ///
+    /// # Panics
+    ///
+    /// When [`ClientBuilder::config_mut`] was used to leave no server.
     pub fn build(self) -> io::Result<Client> {
         let poll = Poll::new()?;
         let bell = Arc::new(Bell::new(poll.registry(), BELL)?);

@@ -199,3 +199,62 @@ impl fmt::Debug for State {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mio::{Events, Poll};
+
+    use super::*;
+
+    const BELL: Token = Token(7);
+
+    fn rings(poll: &mut Poll) -> usize {
+        let mut events = Events::with_capacity(4);
+        poll.poll(&mut events, Some(Duration::ZERO)).expect("polled");
+        events.iter().filter(|event| event.token() == BELL).count()
+    }
+
+    #[test]
+    fn a_bell_wakes_only_those_who_sleep() {
+        let mut poll = Poll::new().expect("a queue");
+        let bell = Bell::new(poll.registry(), BELL).expect("a waker");
+        bell.ring();
+        assert_eq!(rings(&mut poll), 0);
+        bell.fall_asleep();
+        bell.ring();
+        assert_eq!(rings(&mut poll), 1);
+        // It is on its way up already.
+        bell.ring();
+        assert_eq!(rings(&mut poll), 0);
+        bell.wake_up();
+        bell.fall_asleep();
+        bell.ring();
+        assert_eq!(rings(&mut poll), 1);
+    }
+
+    #[test]
+    fn the_harsher_end_counts_and_nothing_is_taken_behind_it() {
+        let poll = Poll::new().expect("a queue");
+        let bell = Arc::new(Bell::new(poll.registry(), BELL).expect("a waker"));
+        let commands = Commands::new(bell);
+        let push = || {
+            let (slot, filler) = super::super::call::Slot::new();
+            let output: super::super::call::Output<()> = |_, result| Ok(result.map(drop)?);
+            let pending = super::super::call::Call::new(output, Default::default(), filler);
+            let work = Work::UpdateHosts(Vec::new());
+            (commands.push(Command { work, pending: Box::new(pending) }), slot)
+        };
+        assert!(push().0.is_ok());
+        commands.end(Ending::Detach);
+        commands.end(Ending::Close);
+        assert_eq!(commands.ending(), Some(Ending::Detach));
+        let (refused, slot) = push();
+        let (command, error) = refused.expect_err("it ends");
+        assert_eq!(error, SubmitError::Closing);
+        let mut callbacks = Vec::new();
+        command.pending.refuse(error, &mut callbacks);
+        assert_eq!(slot.wait(), Err(SubmitError::Closing.into()));
+        assert_eq!(commands.close(SubmitError::Closed).len(), 1);
+        assert_eq!(push().0.expect_err("it is over").1, SubmitError::Closed);
+    }
+}

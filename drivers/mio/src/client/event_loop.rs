@@ -13,7 +13,8 @@ use tracing::{error, info};
 use zookeeper_core::{
     Rng, Secret,
     client::{
-        Auth, CloseReason, Config, Credentials, RequestError, SubmitError, SubmitOptions, WatcherId,
+        Auth, CloseReason, Config, ConnectionState, Credentials, RequestError, SubmitError,
+        SubmitOptions, WatcherId,
     },
     wire::{Reader, Request, Response},
 };
@@ -84,6 +85,7 @@ impl EventLoop {
             Some(credentials) => Steppable::resume(Arc::clone(&config), TOKENS, seed, credentials),
             None => Steppable::new(Arc::clone(&config), TOKENS, seed),
         };
+        shared.status.update(steppable.session(), ConnectionState::Suspended);
         Self {
             poll,
             steppable,

@@ -30,9 +30,10 @@ use super::{
 
 /// A session with ZooKeeper. Clones share it.
 ///
-/// - Calls block until the server has answered. While there is no connection they wait for one,
-///   and fail when an attempt to connect does, unless it is the first byte of the session's life
-///   that is waited for: see [`RequestError`](super::RequestError) for what each failure says.
+/// - Calls block until the server has answered. While there is no connection they wait for one, and
+///   fail when the next attempt to connect does. [`RequestError`](super::RequestError) says whether
+///   the server may have executed the request nevertheless, and [`Client::retry`] repeats what is
+///   safe to repeat.
 /// - Paths are below the [chroot](Client::chroot).
 /// - The last clone that is dropped ends the session on the server and waits for that, within
 ///   [`ClientBuilder::close_timeout`]; not if it is dropped by a callback. A callback that owns a
@@ -85,7 +86,7 @@ impl Client {
         };
         let callback_thread = {
             let shared = Arc::clone(&shared);
-            spawn("zookeeper-callbacks", Box::new(move || shared.callbacks.work()))?
+            spawn("zookeeper-callbacks", Box::new(move || shared.work()))?
         };
         // If there is no second thread, the loop's end is the end of the first.
         let loop_thread = spawn("zookeeper-client", Box::new(|| event_loop.run()))?;

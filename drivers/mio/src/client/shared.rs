@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zookeeper_core::client::ConnectionState;
 
 use super::{
-    callbacks::Callbacks,
+    callbacks::{Callbacks, guarded},
     commands::{Bell, Commands},
     state::Status,
     watchers::{Hook, WatcherHandle},
@@ -35,6 +35,16 @@ impl Shared {
             default_watcher: WatcherHandle::idle(),
             listeners: Listeners::default(),
         }
+    }
+}
+
+impl Shared {
+    /// The callback thread. Functions that will not be called any more are let go where they ran:
+    /// one that owns a client would keep itself.
+    pub(super) fn work(&self) {
+        self.callbacks.work();
+        self.default_watcher.release();
+        self.listeners.clear();
     }
 }
 
@@ -71,11 +81,17 @@ impl Listeners {
         removed.is_some()
     }
 
+    fn clear(&self) {
+        for (_, hook) in std::mem::take(&mut self.lock().hooks) {
+            guarded(Box::new(move || drop(hook)));
+        }
+    }
+
     /// Tells those that are there now, the oldest first.
     pub(super) fn tell(&self, state: ConnectionState) {
         let hooks: Vec<_> = self.lock().hooks.iter().map(|(_, hook)| Arc::clone(hook)).collect();
         for hook in hooks {
-            super::callbacks::guarded(Box::new(move || hook.call(state)));
+            guarded(Box::new(move || hook.call(state)));
         }
     }
 

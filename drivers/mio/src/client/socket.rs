@@ -160,10 +160,15 @@ fn is_connected(stream: &TcpStream) -> io::Result<bool> {
     if let Some(error) = stream.take_error()? {
         return Err(error);
     }
-    match stream.peer_addr() {
-        Ok(_) => {}
+    let peer = match stream.peer_addr() {
+        Ok(peer) => peer,
         Err(error) if error.kind() == io::ErrorKind::NotConnected => return Ok(false),
         Err(error) => return Err(error),
+    };
+    // On one machine a port where nobody listens may be the one that the system gives the socket,
+    // which then speaks with itself.
+    if stream.local_addr()? == peer {
+        return Err(io::ErrorKind::ConnectionRefused.into());
     }
     stream.set_nodelay(true)?;
     Ok(true)

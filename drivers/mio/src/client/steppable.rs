@@ -96,13 +96,17 @@ pub struct Steppable {
     attempts: [Option<Attempt>; 2],
     unresolved: VecDeque<Resolve>,
     buffer: Box<[u8]>,
-    /// Whether events or actions may wait.
+    /// Whether there may be events: something was done since there were none.
     is_pending: bool,
     is_reading: bool,
 }
 
 impl Steppable {
     /// A session that looks for a server at once. Everything random in it comes from `seed`.
+    ///
+    /// # Panics
+    ///
+    /// When the configuration names no server.
     #[must_use]
     pub fn new(config: Arc<Config>, tokens: Tokens, seed: u64) -> Self {
         let clock = Clock::start();
@@ -111,6 +115,10 @@ impl Steppable {
     }
 
     /// A session that exists on the server already.
+    ///
+    /// # Panics
+    ///
+    /// When the configuration names no server.
     #[must_use]
     pub fn resume(
         config: Arc<Config>,
@@ -173,7 +181,6 @@ impl Steppable {
 
     /// Does what is due, and everything that the session wants: writes, opens and closes sockets.
     pub fn send(&mut self, registry: &Registry) {
-        self.is_pending = false;
         self.now = self.clock.now();
         for purpose in [Purpose::Session, Purpose::Probe] {
             self.advance(purpose, registry);
@@ -272,7 +279,7 @@ impl Steppable {
     /// What happened next, in one order for everything.
     pub fn poll_event(&mut self) -> Option<Event<'_>> {
         let event = self.session.poll_event();
-        self.is_pending |= event.is_some();
+        self.is_pending = event.is_some();
         event
     }
 

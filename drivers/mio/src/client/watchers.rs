@@ -10,6 +10,8 @@ use std::{
 
 use zookeeper_core::client::{Chroot, KeeperState, WatchEvent, WatchedEvent, WatcherId};
 
+use super::callbacks::guarded;
+
 /// What a [`Watcher`] is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -65,6 +67,12 @@ impl WatcherHandle {
 
     pub(super) fn replace(&self, mut watcher: impl Watcher) {
         self.0.replace(Box::new(move |update| watcher.update(update)));
+    }
+
+    /// Lets go of what the function owns.
+    pub(super) fn release(&self) {
+        let hook = Arc::clone(&self.0);
+        guarded(Box::new(move || hook.replace(Box::new(|_| ()))));
     }
 
     pub(super) fn tell(&self, update: WatchUpdate) {

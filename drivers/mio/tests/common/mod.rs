@@ -25,7 +25,9 @@ pub(crate) fn builder(address: SocketAddr) -> ClientBuilder {
     config.backoff.failure = Duration::from_millis(1);
     config.backoff.round = Duration::from_millis(1);
     config.backoff.jitter = Duration::ZERO;
-    builder.session_timeout(10 * DEADLINE).connect_timeout(DEADLINE)
+    // What ends only because its time is up does not pass for an end.
+    let limit = 10 * DEADLINE;
+    builder.session_timeout(limit).close_timeout(limit).connect_timeout(DEADLINE)
 }
 
 /// A connected client of this server.

@@ -57,6 +57,17 @@ impl<T: Debug> Heard<T> {
         }
     }
 
+    /// Waits until nobody is left to say anything.
+    pub(crate) fn rest(&self) {
+        loop {
+            match self.0.recv_timeout(DEADLINE) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => panic!("somebody is left"),
+            }
+        }
+    }
+
     /// What was said so far.
     pub(crate) fn so_far(&self) -> Vec<T> {
         self.0.try_iter().collect()

@@ -51,8 +51,7 @@ mod executor;
 mod handle;
 mod link;
 mod operations;
-mod protected;
-mod recursive;
+mod procedures;
 mod requests;
 mod resolve;
 mod retry;
@@ -65,13 +64,13 @@ pub use builder::{ClientBuilder, ConnectError};
 pub use call::Call;
 pub use driver::Driver;
 pub use handle::Client;
-pub use state::{ConnectionState, StateWatcher};
-pub use watch::{Watch, WatchUpdate, WatchedEvent};
+pub use state::StateWatcher;
+pub use watch::{Watch, WatchUpdate};
 pub use watch_call::WatchCall;
 pub use zookeeper_core::client::{
-    Auth, Backoff, CloseReason, Config, ConnectString, ConnectStringError, Credentials, Error,
-    HostPort, MultiError, Repetition, RequestError, RetryPolicy, SubmitError, WatchEventKind,
-    operation,
+    Auth, Backoff, CloseReason, Config, ConnectString, ConnectStringError, ConnectionState,
+    Credentials, Error, HostPort, MultiError, Procedure, Repetition, RequestError, RetryPolicy,
+    SubmitError, WatchEventKind, WatchedEvent, operation, procedure,
 };
 pub use zookeeper_core::{
     SessionId, Zxid,

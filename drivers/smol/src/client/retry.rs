@@ -1,11 +1,14 @@
 //! Trying again.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    hash::{BuildHasher as _, RandomState},
+};
 
 use async_io::Timer;
 use zookeeper_core::client::{Error, Operation, Repetition, Retry, RetryPolicy};
 
-use super::{Client, protected::random};
+use super::Client;
 
 impl Client {
     /// Does something, again and again while it fails for reasons that may pass, as often and as
@@ -70,4 +73,9 @@ impl Client {
         let repetition = operation.repetition();
         self.retry(policy, repetition, move || client.call_ref(&operation))
     }
+}
+
+/// A number that nobody foresees.
+pub(super) fn random() -> u64 {
+    RandomState::new().hash_one(0)
 }
