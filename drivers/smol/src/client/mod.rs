@@ -19,7 +19,8 @@
 //!     let ((), mut watch) = client.add_watch("/app/leader", AddWatchMode::Persistent).await?;
 //!
 //!     // Both are under way at once, and are executed in this order.
-//!     let (set, get) = (client.set_data("/app/leader", "you", None), client.get_data("/app/leader"));
+//!     let set = client.set_data("/app/leader", "you", None);
+//!     let get = client.get_data("/app/leader");
 //!     assert_eq!(set.await?.version, 1);
 //!     assert_eq!(&get.await?.data[..], b"you");
 //!     if let Some(WatchUpdate::Event(event)) = watch.next().await {

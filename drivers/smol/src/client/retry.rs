@@ -16,7 +16,8 @@ impl Client {
     /// was done already, of which nobody can be sure when a connection is lost.
     ///
     /// ```no_run
-    /// # async fn example(client: zookeeper_smol::Client) -> Result<(), zookeeper_smol::client::Error> {
+    /// # use zookeeper_smol::{Client, client::Error};
+    /// # async fn example(client: Client) -> Result<(), Error> {
     /// use zookeeper_smol::client::{Repetition, RetryPolicy};
     ///
     /// let policy = RetryPolicy::default();
