@@ -263,6 +263,14 @@ impl Steppable {
         self.session.update_hosts(now, hosts)
     }
 
+    /// Begins a new session in place of one that is over: see [`Session::successor`].
+    pub fn renew(&mut self, seed: u64) {
+        let now = self.begin_command();
+        self.session = self.session.successor(now, seed);
+        self.attempts = [None, None];
+        self.unresolved.clear();
+    }
+
     /// Ends the session on the server, behind everything submitted so far. Go on until the last
     /// event.
     pub fn close(&mut self) {

@@ -17,7 +17,7 @@ use super::{
     clock::Clock,
     executor,
     retry::random,
-    shared::{Renewal, Settings, Shared},
+    shared::{Settings, Shared},
 };
 
 /// Why there is no client.
@@ -151,10 +151,10 @@ impl ClientBuilder {
         let config = Arc::new(self.config);
         let seed = rng.next_u64();
         let session = match self.credentials {
-            Some(credentials) => Session::resume(Arc::clone(&config), now, seed, credentials),
-            None => Session::new(Arc::clone(&config), now, seed),
+            Some(credentials) => Session::resume(config, now, seed, credentials),
+            None => Session::new(config, now, seed),
         };
-        let renewal = self.renews_expired.then_some(Renewal { config, rng });
+        let renewal = self.renews_expired.then_some(rng);
         let shared = Shared::new(clock, session, renewal, self.settings);
         let driver = Driver::new(Arc::clone(&shared));
         (Client::new(shared, self.chroot), driver)

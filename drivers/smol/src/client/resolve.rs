@@ -61,7 +61,7 @@ pub(crate) async fn connect(
         let until = deadline.map(|deadline| share(deadline, addresses.len() - index));
         match connect_to(address, until).await {
             Ok(stream) => return Ok((stream, address)),
-            Err(error) => failure = disconnect(error.kind()),
+            Err(error) => failure = error.kind().into(),
         }
     }
     Err(failure)
@@ -115,18 +115,6 @@ async fn connect_to(
         Err(io::ErrorKind::TimedOut.into())
     };
     future::or(connecting, timeout).await
-}
-
-/// How the session calls an error of a socket.
-pub(crate) const fn disconnect(kind: io::ErrorKind) -> Disconnect {
-    match kind {
-        io::ErrorKind::ConnectionRefused => Disconnect::Refused,
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => Disconnect::Reset,
-        io::ErrorKind::TimedOut => Disconnect::TimedOut,
-        kind => Disconnect::Other(kind),
-    }
 }
 
 #[cfg(test)]
