@@ -14,9 +14,9 @@ fn host(name: &str) -> HostPort {
 /// The connection that a session asks for, and the server it is for.
 fn attempt(session: &mut Session) -> (ConnId, HostPort) {
     loop {
-        match session.poll_action().expect("an attempt") {
-            Action::Connect { conn, host, .. } => return (conn, host),
-            _ => {}
+        let action = session.poll_action().expect("an attempt");
+        if let Action::Connect { conn, host, .. } = action {
+            return (conn, host);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
+use zookeeper_common::Clock;
 use zookeeper_core::{
     Rng, Secret,
     client::{
@@ -13,9 +14,7 @@ use zookeeper_core::{
 };
 
 use super::{
-    Client, Driver,
-    clock::Clock,
-    executor,
+    Client, Driver, executor,
     retry::random,
     shared::{Settings, Shared},
 };

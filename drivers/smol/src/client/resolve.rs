@@ -52,13 +52,13 @@ impl Drop for Lookup {
 /// Connects to one of the host's addresses, in the system's order, until `deadline`.
 pub(crate) async fn connect(
     host: HostPort,
-    deadline: Option<SystemInstant>,
+    deadline: SystemInstant,
     lookups: Lookups,
 ) -> Result<Connected, Disconnect> {
     let addresses = resolve(host, &lookups).await.ok_or(Disconnect::Unresolved)?;
     let mut failure = Disconnect::Unresolved;
     for (index, &address) in addresses.iter().enumerate() {
-        let until = deadline.map(|deadline| share(deadline, addresses.len() - index));
+        let until = share(deadline, addresses.len() - index);
         match connect_to(address, until).await {
             Ok(stream) => return Ok((stream, address)),
             Err(error) => failure = error.kind().into(),
@@ -95,10 +95,7 @@ async fn resolve(host: HostPort, lookups: &Lookups) -> Option<Vec<SocketAddr>> {
     }
 }
 
-async fn connect_to(
-    address: SocketAddr,
-    until: Option<SystemInstant>,
-) -> io::Result<Async<TcpStream>> {
+async fn connect_to(address: SocketAddr, until: SystemInstant) -> io::Result<Async<TcpStream>> {
     let connecting = async {
         let stream = Async::<TcpStream>::connect(address).await?;
         stream.get_ref().set_nodelay(true)?;
@@ -109,7 +106,6 @@ async fn connect_to(
         }
         Ok(stream)
     };
-    let Some(until) = until else { return connecting.await };
     let timeout = async {
         Timer::at(until).await;
         Err(io::ErrorKind::TimedOut.into())
@@ -142,7 +138,7 @@ mod tests {
         let port = listener.local_addr().expect("bound").port();
         let deadline = SystemInstant::now() + Duration::from_secs(60);
         let lookups = Lookups::default();
-        let connected = connect(host("localhost", port), Some(deadline), lookups.clone());
+        let connected = connect(host("localhost", port), deadline, lookups.clone());
         let (stream, peer) = async_io::block_on(connected).expect("one address listens");
         assert!(peer.ip().is_loopback());
         assert!(stream.get_ref().nodelay().expect("a socket"));
@@ -154,7 +150,9 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         drop(listener);
-        let result = async_io::block_on(connect(host("127.0.0.1", port), None, Lookups::default()));
+        let deadline = SystemInstant::now() + Duration::from_secs(60);
+        let result =
+            async_io::block_on(connect(host("127.0.0.1", port), deadline, Lookups::default()));
         assert_eq!(result.map(|(_, peer)| peer), Err(Disconnect::Refused));
     }
 }

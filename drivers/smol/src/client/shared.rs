@@ -11,6 +11,7 @@ use std::{
 };
 
 use tracing::{debug, info, warn};
+use zookeeper_common::Clock;
 use zookeeper_core::{
     Instant, Rng,
     client::{
@@ -23,7 +24,6 @@ use zookeeper_core::{
 
 use super::{
     call::{Call, Slot},
-    clock::Clock,
     requests::{Request, Requests},
     state::States,
     watch::{Watch, WatchCell, WatchUpdate},
