@@ -2,11 +2,26 @@
 
 mod client_support;
 
-use client_support::{Proxy, builder, connect, event, run, start};
-use zookeeper_core::wire::{AddWatchMode, CreateMode, ErrorCode, WatcherType};
+use std::{
+    io::{self, Write as _},
+    net::{SocketAddr, TcpStream},
+};
+
+use client_support::{Proxy, builder, connect, event, run, start, start_with, wait_until};
+use zookeeper_core::{
+    endpoint::CommandWhitelist,
+    wire::{AddWatchMode, Command, CreateMode, ErrorCode, WatcherType},
+};
 use zookeeper_smol::client::{Watch, WatchEventKind, WatchUpdate};
 
 const PERSISTENT: CreateMode = CreateMode::Persistent;
+
+/// What the server says of its watches.
+fn watches(server: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(server).expect("the server listens");
+    stream.write_all(b"wchs").expect("a connection");
+    io::read_to_string(stream).expect("an answer")
+}
 
 async fn ends(mut watch: Watch) {
     assert_eq!(watch.next().await, None);
@@ -136,6 +151,28 @@ fn a_dropped_watch_is_forgotten() {
         let error = client.exists_and_watch("/a").await.expect_err("no room");
         assert_eq!(error.code(), ErrorCode::OPERATION_TIMEOUT);
         drop((one, other));
+    });
+}
+
+#[test]
+fn the_server_drops_a_persistent_watch_that_nobody_holds() {
+    let server = start_with(|config| {
+        config.server.endpoint.commands = CommandWhitelist::new(&[Command::Wchs]);
+    });
+    run(async {
+        let client = connect(server.address()).await;
+        let mode = AddWatchMode::PersistentRecursive;
+        let ((), one) = client.add_watch("/a", mode).await.expect("set");
+        let ((), two) = client.add_watch("/a", mode).await.expect("set");
+        let ((), three) = client.add_watch("/b", mode).await.expect("set");
+        drop(one);
+        three.remove().await.expect("removed");
+        // What the session sends of itself is ahead of this.
+        client.exists("/").await.expect("asked");
+        assert!(watches(server.address()).ends_with(":1\n"));
+        drop(two);
+        // Nobody else wakes the driver.
+        wait_until("no watch", async || watches(server.address()).ends_with(":0\n")).await;
     });
 }
 

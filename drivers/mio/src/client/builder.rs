@@ -13,7 +13,7 @@ use bytes::Bytes;
 use mio::Poll;
 use zookeeper_core::{
     Secret,
-    client::{Auth, Chroot, Config, ConnectString, Credentials, HostPort},
+    client::{Auth, Chroot, Config, ConnectString, Credentials, HostPort, SaslLogin},
 };
 
 use super::{
@@ -76,6 +76,16 @@ impl ClientBuilder {
         self
     }
 
+    /// Logs in by SASL DIGEST-MD5 in every connection.
+    pub fn sasl(mut self, user: &str, password: &str) -> Self {
+        self.config.sasl = Some(SaslLogin {
+            user: user.into(),
+            password: Secret(password.into()),
+            client_nonce: None,
+        });
+        self
+    }
+
     /// Goes on with a session that exists. If it is over on the server, the client is
     /// [lost](ConnectionState::Lost) at once.
     pub fn resume(mut self, credentials: Credentials) -> Self {
@@ -86,6 +96,13 @@ impl ClientBuilder {
     /// How long each request may take. One that takes longer in flight costs the connection.
     pub const fn request_timeout(mut self, timeout: Duration) -> Self {
         self.config.request_timeout = Some(timeout);
+        self
+    }
+
+    /// How long to look for a first server before the session counts as expired. Without it, for
+    /// ever.
+    pub const fn new_session_timeout(mut self, timeout: Duration) -> Self {
+        self.config.new_session_timeout = Some(timeout);
         self
     }
 

@@ -64,6 +64,8 @@ pub(super) struct EventLoop {
     ending: Option<Ending>,
     /// When the server is not waited for any more.
     end_by: Option<Instant>,
+    /// The server took too long to confirm the end.
+    is_overdue: bool,
     /// Kept to be used again.
     batch: Vec<Command>,
 }
@@ -97,6 +99,7 @@ impl EventLoop {
             reads_left: 0,
             ending: None,
             end_by: None,
+            is_overdue: false,
             batch: Vec::new(),
         }
     }
@@ -231,6 +234,7 @@ impl EventLoop {
         if self.end_by.is_some_and(|at| at <= Instant::now()) {
             info!("the server does not confirm the end of the session");
             self.end_by = None;
+            self.is_overdue = true;
             self.steppable.detach();
         }
     }
@@ -301,7 +305,13 @@ impl EventLoop {
 impl Drop for EventLoop {
     /// Nobody waits for a loop that has ended, however it did.
     fn drop(&mut self) {
-        let reason = self.delivery.closed.take().unwrap_or(CloseReason::Detached);
+        let reason = match self.delivery.closed.take() {
+            // A close that takes too long is given up by detaching.
+            Some(CloseReason::Detached) if self.is_overdue => {
+                CloseReason::Closed { confirmed: false }
+            }
+            reason => reason.unwrap_or(CloseReason::Detached),
+        };
         let error = reason.submit_error();
         for Command { work, pending } in self.shared.commands.close(error) {
             pending.refuse(error, &mut self.delivery.callbacks.0);

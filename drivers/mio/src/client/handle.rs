@@ -198,6 +198,12 @@ impl Client {
         self.view.shared.status.look().peer
     }
 
+    /// Why the session is over for good, if it is.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.view.shared.status.look().closed
+    }
+
     /// Ends the session on the server, behind everything given so far, and waits for that, within
     /// [`ClientBuilder::close_timeout`]. Requests given from now on are refused. Returns how the
     /// session has ended, which may have been earlier.

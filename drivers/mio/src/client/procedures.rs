@@ -35,8 +35,8 @@ impl Client {
         self.run(CreateWithParents::new(self.root(), create)?)
     }
 
-    /// Makes the znodes of a path that are missing, persistent and without data. Whether anything
-    /// had to be made.
+    /// Makes the znodes of a path that are missing, persistent and without data. Whether the
+    /// last one had to be made.
     ///
     /// # Errors
     ///

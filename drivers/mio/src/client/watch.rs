@@ -26,9 +26,9 @@ pub struct Watch {
 
 impl Watch {
     /// Removes the watch: its watcher is told so, and then nothing more of this watch. It is
-    /// removed here even if the server cannot be asked. The server's side stays until its znode
-    /// changes: another watcher of this session may depend on it. See
-    /// [`Client::remove_all_watches`] for both sides.
+    /// removed here even if the server cannot be asked. The server's side stays as long as another
+    /// watcher of this session may depend on it, and that of a one-shot watch until it has fired.
+    /// See [`Client::remove_all_watches`] for both sides at once.
     ///
     /// # Errors
     ///
@@ -151,8 +151,8 @@ impl Client {
         Ok(watch)
     }
 
-    /// Removes one watcher's watches of a znode, here and nowhere else. `local` removes them even
-    /// if the server cannot be asked.
+    /// Removes one watcher's watches of a znode. `local` removes them here even if the server
+    /// cannot be asked. At the server a persistent watch goes with its last watcher here.
     ///
     /// # Errors
     ///

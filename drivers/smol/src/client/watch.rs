@@ -44,9 +44,9 @@ pub enum WatchUpdate {
 /// - What nobody reads is kept up to a
 ///   [number of updates](super::ClientBuilder::watch_updates_max); beyond that it is counted and
 ///   told as [`WatchUpdate::Missed`].
-/// - Dropping it forgets the watch here, at once and without a word to the server: what the server
-///   still says of it is ignored, and a reconnect does not set it again.
-///   [`Client::remove_all_watches`](super::Client::remove_all_watches) ends both sides.
+/// - Dropping it forgets the watch here, at once: what the server still says of it is ignored, and
+///   a reconnect does not set it again. The server is told to drop a persistent watch when nobody
+///   here watches its path any more; a one-shot watch stays there until it has fired.
 /// - It keeps no session open.
 #[derive(Debug)]
 pub struct Watch {
@@ -74,7 +74,7 @@ impl Watch {
     }
 
     /// Removes the watch here, and asks the server whether it was there, as upstream's clients do.
-    /// The server's side of it stays: another watcher of this session may depend on it.
+    /// The server's side of it stays as long as another watcher of this session may depend on it.
     pub fn remove(self) -> Call<()> {
         self.shared.remove_watch(&self.cell, self.id)
     }
