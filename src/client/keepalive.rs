@@ -98,8 +98,9 @@ impl Session {
     fn is_heard(&self) -> bool {
         match &self.phase {
             Phase::Linked(link) => {
-                link.end.is_some()
-                    || !matches!(link.front(self.config.frame_length_max), Front::Incomplete)
+                let is_connected = !matches!(link.stage, Stage::Connecting);
+                let front = link.front(self.config.frame_length_max);
+                link.end.is_some() || is_connected && !matches!(front, Front::Incomplete)
             }
             Phase::Waiting(_) | Phase::Over(_) => false,
         }
