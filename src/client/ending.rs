@@ -62,12 +62,12 @@ impl Session {
         self.finish(reason);
     }
 
-    /// The server confirmed the end of the session.
-    pub(super) fn end_closed(&mut self) {
+    /// The server answered `closeSession`: confirmed, or refused as a read-only server may.
+    pub(super) fn end_closed(&mut self, confirmed: bool) {
         let sent = self.drop_link(LostReason::SessionEnded);
         self.fail_all(Loss::Closed, sent);
         self.enter(KeeperState::Closed);
-        self.finish(CloseReason::Closed { confirmed: true });
+        self.finish(CloseReason::Closed { confirmed });
     }
 
     /// The session is closed while there is no server to tell.

@@ -54,6 +54,7 @@ impl Session {
                 Timer::Connect => self.lose(LostReason::ConnectTimeout),
                 Timer::Read => self.lose(LostReason::ReadTimeout),
                 Timer::Request => self.end_late_requests(),
+                Timer::Close => self.lose(LostReason::RequestTimeout),
                 Timer::Attempt => self.end_pause(),
                 Timer::Ping => self.ping(),
                 Timer::Probe => self.begin_probe(),
@@ -94,7 +95,15 @@ impl Session {
         }
     }
 
-    /// Whether something that came waits to be handled.
+    /// How long the end of a session that closes may take: from the last answer.
+    pub(super) fn set_close_timer(&mut self) {
+        if self.is_closing && !matches!(self.phase, Phase::Over(_)) {
+            let limit = self.config.request_timeout.unwrap_or(self.times.session);
+            self.timers.set(Timer::Close, self.now + limit);
+        }
+    }
+
+    /// Whether something that came waits to be handled. Before a connection nothing is.
     fn is_heard(&self) -> bool {
         match &self.phase {
             Phase::Linked(link) => {

@@ -268,7 +268,8 @@ impl Session {
     }
 
     /// Ends the session on the server, behind everything submitted so far; nothing more is
-    /// accepted. Ends in [`Event::Closed`], at the latest when no server answers in time.
+    /// accepted. Ends in [`Event::Closed`], at the latest when the server answers nothing for
+    /// [`Config::request_timeout`], or for the session time-out where there is none.
     pub fn close(&mut self, now: Instant) {
         self.advance(now);
         if self.is_closing {
@@ -279,6 +280,7 @@ impl Session {
             Phase::Waiting(_) => self.end_unreached(),
             Phase::Linked(_) => self.submit_close(),
         }
+        self.set_close_timer();
         self.is_closing = true;
     }
 

@@ -151,7 +151,13 @@ impl Session {
         match (purpose, id) {
             (Purpose::Close, _) => {
                 self.consume_front();
-                self.end_closed();
+                self.end_closed(error.is_ok());
+                Step::Again
+            }
+            (_, id) if error == ErrorCode::SESSION_CLOSED_REQUIRE_AUTH => {
+                self.consume_front();
+                let culprit = id.map(|id| (id, RequestError::Server(error)));
+                self.refuse(CloseReason::AuthRequired, culprit);
                 Step::Again
             }
             (Purpose::Restore(batch), _) => {
@@ -198,6 +204,7 @@ impl Session {
         };
         if expected != xid {
             self.lose(LostReason::XidMismatch { expected, received: xid });
+        self.set_close_timer();
             return None;
         }
         let request = self.requests.pop_in_flight()?;
