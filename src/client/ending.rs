@@ -104,9 +104,10 @@ impl Session {
                 loss.error(maybe_executed)
             }
         };
-        while let Some(auth) = self.requests.auths.pop_front() {
+        while let Some(auth) = self.requests.pop_auth() {
+            let is_late = auth.deadline.is_some_and(|at| at <= now);
             if let Some(id) = auth.id {
-                self.complete(id, Err(loss.error(auth.start < sent)));
+                self.complete(id, Err(error(is_late, auth.start < sent)));
             }
         }
         while let Some(request) = self.requests.pop_in_flight() {

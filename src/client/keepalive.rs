@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{
     LostReason, Session,
     inflight::Waiting,
-    link::{Front, Stage},
+    link::{Front, Link, Stage},
     state::Phase,
     timers::Timer,
 };
@@ -116,10 +116,12 @@ impl Session {
     }
 
     fn ping(&mut self) {
-        if self.active_link().is_some() {
+        let Phase::Linked(Link { stage: Stage::Active, outbox, .. }) = &self.phase else { return };
+        // What waits to be sent is as good, and behind it pings would pile up.
+        if outbox.len() == 0 {
             self.write_ping();
-            self.sent_something();
         }
+        self.sent_something();
     }
 
     /// Requests whose time is over: those that wait fail alone, one in flight costs the connection,

@@ -441,7 +441,8 @@ impl Session {
     /// Says whether more bytes are wanted; the one place that does.
     fn update_wants_read(&mut self) {
         let Phase::Linked(link) = &mut self.phase else { return };
-        let wants_read = link.inbox.len() <= self.config.frame_length_max + READ_AHEAD;
+        let wanted_max = self.config.frame_length_max.saturating_add(READ_AHEAD);
+        let wants_read = link.inbox.len() <= wanted_max;
         if wants_read && !link.wants_read {
             self.actions.push_back(Action::Read(link.conn));
         }

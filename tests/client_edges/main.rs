@@ -2,4 +2,5 @@
 //! limits that are reached or make no sense.
 
 mod closing;
+mod limits;
 mod misuse;
