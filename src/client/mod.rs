@@ -48,7 +48,7 @@ mod timers;
 mod view;
 mod watches;
 
-use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 pub use chroot::Chroot;
 pub use config::{Auth, Backoff, Config, Credentials, SaslLogin};
@@ -95,7 +95,6 @@ pub struct SubmitOptions {
 }
 
 /// A ZooKeeper session, as the client sees it.
-#[derive(Debug)]
 pub struct Session {
     config: Arc<Config>,
     now: Instant,
@@ -280,8 +279,8 @@ impl Session {
             Phase::Waiting(_) => self.end_unreached(),
             Phase::Linked(_) => self.submit_close(),
         }
-        self.set_close_timer();
         self.is_closing = true;
+        self.set_close_timer();
     }
 
     /// Ends here, at once, without ending the session on the server: its ephemerals stay until it
@@ -447,5 +446,20 @@ impl Session {
             self.actions.push_back(Action::Read(link.conn));
         }
         link.wants_read = wants_read;
+    }
+}
+
+/// Where it stands. Its queues are left out: passwords are among the bytes to be sent.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.session_id())
+            .field("state", &self.state())
+            .field("peer", &self.peer)
+            .field("in_flight", &self.in_flight())
+            .field("queued", &self.queued())
+            .field("watches", &self.watches())
+            .field("last_zxid", &self.last_zxid)
+            .finish_non_exhaustive()
     }
 }

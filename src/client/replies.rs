@@ -198,13 +198,13 @@ impl Session {
         };
         if expected != xid {
             self.lose(LostReason::XidMismatch { expected, received: xid });
-        self.set_close_timer();
             return None;
         }
         let request = self.requests.pop_in_flight()?;
         if request.deadline.is_some() {
             self.set_request_timer();
         }
+        self.set_close_timer();
         Some(request)
     }
 

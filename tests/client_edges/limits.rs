@@ -151,3 +151,19 @@ fn an_authentication_has_a_time_limit() {
     );
     world.finish();
 }
+
+/// What is printed of a session holds no password, although one waits to be sent.
+#[test]
+fn no_password_is_printed() {
+    let mut world = World::new(Options::new(1));
+    world.settle();
+    let attempt = world.attempt();
+    world.set_socket_buffer(attempt, 0);
+    world.add_auth("digest", "bob:pw");
+    let bytes: Vec<_> = b"bob:pw".iter().map(u8::to_string).collect();
+    let text = format!("{:?}", world.session());
+    assert!(text.contains("Connected") && text.contains("in_flight: 1"), "{text}");
+    assert!(!text.contains("bob:pw") && !text.contains(&bytes.join(", ")), "{text}");
+    world.set_socket_buffer(attempt, usize::MAX);
+    world.finish();
+}
