@@ -181,7 +181,7 @@ impl Session {
         }
     }
 
-    /// Tells those that `forget` leaves without a watch.
+    /// Tells those from whom `forget` takes watches.
     pub(super) fn report_lost(
         &mut self,
         forget: impl FnOnce(&mut super::watches::WatchTables) -> Vec<super::WatcherId>,

@@ -9,7 +9,7 @@ use zookeeper_core::{
 };
 use zookeeper_sim::{
     client::{Options, Sent, What, World},
-    pair::request::{exists, get_data},
+    pair::request::{add_watch, exists, get_data},
 };
 
 fn sent(world: &mut World) -> Vec<Sent> {
@@ -81,6 +81,30 @@ fn authentication_that_is_required_ends_a_session_that_restores_its_watches() {
             "closed: the server requires authentication",
         ]
     );
+    world.finish();
+}
+
+/// Whoever loses one of several watches is told so.
+#[test]
+fn a_watch_that_is_lost_is_told_of_although_others_are_left() {
+    let mut options = Options::new(1);
+    options.config.set_watches_bytes_max = 1;
+    let mut world = World::new(options);
+    let watcher = world.watcher();
+    world.submit_watching(&get_data("/a", true), watcher);
+    world.submit_watching(&add_watch("/b", 0), watcher);
+    world.answer_all();
+    world.settle();
+    // A batch for each.
+    world.lose(Disconnect::End);
+    world.advance_ms(1_100);
+    let _ = world.take();
+    world.answer_error(ErrorCode::UNIMPLEMENTED);
+    let lines = world.take_untimed();
+    assert_eq!(lines, ["warning: watches not restored: unimplemented (-6)", "lost to w0"]);
+    assert!(world.session().is_watching(watcher));
+    world.answer_all();
+    assert_eq!(world.take_untimed(), ["restored to w0"]);
     world.finish();
 }
 
