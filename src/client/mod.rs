@@ -8,12 +8,16 @@
 //!
 //! The lines of the crate's contract hold here too. After any `handle_*`, command or
 //! `Transmit::advance`: drain [`Session::poll_event`] and [`Session::poll_action`], then read
-//! [`Session::poll_timeout`].
+//! [`Session::poll_timeout`]. `examples/tokio.rs` is a whole driver in 150 lines.
+//!
+//! One call's work is bounded by the configuration, not by a constant, where all requests or all
+//! watches are concerned at once: a lost connection completes every request
+//! ([`Config::requests_max`]), and a new one sets every watch again ([`Config::watches_max`]).
 //!
 //! # Order
 //!
-//! - Requests are sent in the order of their submission, and complete in that order, but for those
-//!   whose time is over before they were sent.
+//! - Requests are sent in the order of their submission, and complete in that order. Exceptions are
+//!   those whose time is over before they were sent, and identities, which fail first.
 //! - An event of a watch comes before every reply that shows the newer state; a watch is set
 //!   before its reply is told.
 //! - When a connection is lost, its requests fail before the state changes. When the server ends
