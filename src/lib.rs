@@ -13,8 +13,8 @@
 //! deadline takes `now` first; no `poll_*` takes it.
 //!
 //! 1. After any `handle_*`, command or `Transmit::advance`, drain `poll_event`, `poll_request` and
-//!    `poll_action` until all return `None` in the same pass, then read `poll_timeout`. Several
-//!    inputs may be given before one drain.
+//!    `poll_action`, in this order, until all return `None` in the same pass, then read
+//!    `poll_timeout`. Several inputs may be given before one drain.
 //! 2. `now` never goes backwards; an older `now` is treated as the newest one seen.
 //! 3. `poll_timeout` does not report queued actions or events: drain first.
 //! 4. After `Action::Transmit`, write until `poll_transmit` is `None` or the socket would block;

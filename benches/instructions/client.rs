@@ -62,9 +62,9 @@ pub(crate) fn all() -> Vec<Box<dyn Line>> {
     let (goal, many) = (Some(1_500), PIPELINED);
     vec![
         line("client: getData of 100 bytes", goal, many, request(get(), data)),
-        line("client: getData, one in flight", goal, 1, request(get(), data)),
+        line("client: getData, one in flight", None, 1, request(get(), data)),
         line("client: setData of 100 bytes", goal, many, request(set(), Response::Stat(stat))),
-        line("client: setData, one in flight", goal, 1, request(set(), Response::Stat(stat))),
+        line("client: setData, one in flight", None, 1, request(set(), Response::Stat(stat))),
         line(
             "client: getData with a watch, and its event",
             None,

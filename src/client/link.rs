@@ -106,15 +106,26 @@ impl Link {
 
     /// Queues one frame. Returns where it starts in the stream of all bytes sent, and whether the
     /// driver has to be told: it knows of bytes that wait already.
-    pub(super) fn write(&mut self, pool: &mut Pool, frame: &impl Encode) -> (u64, bool) {
-        let mut length = Measure::default();
-        frame.encode(&mut length);
+    pub(super) fn write(
+        &mut self,
+        pool: &mut Pool,
+        frame: &impl Encode,
+        length: usize,
+    ) -> (u64, bool) {
+        debug_assert_eq!(length, Measure::of(frame), "the frame's length");
         let is_news = self.outbox.len() == 0;
         let start = self.outbox.queued();
-        let mut writer = self.outbox.begin(pool);
         // What is longer than any length field was refused at submission.
-        writer.put(&u32::try_from(length.0).unwrap_or(u32::MAX).to_be_bytes());
-        frame.encode(&mut writer);
+        let field = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        if let Some(buffer) = self.outbox.reserve(pool, LENGTH_BYTES + length) {
+            buffer.extend_from_slice(&field);
+            frame.encode(buffer);
+            self.outbox.reserved(LENGTH_BYTES + length);
+        } else {
+            let mut writer = self.outbox.begin(pool);
+            writer.put(&field);
+            frame.encode(&mut writer);
+        }
         self.release();
         (start, is_news)
     }

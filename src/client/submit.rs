@@ -2,6 +2,8 @@
 //!
 //! Behaviour: `ClientCnxn.queuePacket` and `ClientCnxnSocketNIO.findSendablePacket`.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::{
@@ -9,6 +11,7 @@ use super::{
     inflight::{AuthInFlight, InFlight, Purpose, Registration, Removal, Waiting},
     link::{Link, Stage},
     state::Phase,
+    timers,
 };
 use crate::{
     ids::ConnId,
@@ -21,7 +24,7 @@ use crate::{
 };
 
 /// What a `SetWatches2` holds beside one path: header, zxid, five counts and a length.
-const SET_WATCHES_OVERHEAD: usize = RequestHeader::LENGTH + 8 + 5 * 4 + 4;
+pub(super) const SET_WATCHES_OVERHEAD: usize = RequestHeader::LENGTH + 8 + 5 * 4 + 4;
 
 /// A frame's body: a header and a record.
 pub(super) struct Frame<'a, R: ?Sized> {
@@ -63,10 +66,11 @@ impl Session {
         self.check_open()?;
         let request = with_watch_flag(*request, options.watcher.is_some());
         let purpose = purpose(&request, options.watcher, self.config.frame_length_max)?;
-        if matches!(purpose, Purpose::Watch(_)) {
+        if let Purpose::Watch(registration) = &purpose {
             let watches = self.watches.len() + self.requests.registrations();
+            let bytes = self.watches.bytes() + self.requests.registration_bytes();
             if watches >= self.config.watches_max
-                || self.watches.bytes() >= self.config.watch_bytes_max
+                || bytes + registration.path.len() > self.config.watch_bytes_max
             {
                 return Err(SubmitError::TooManyWatches(watches));
             }
@@ -122,19 +126,15 @@ impl Session {
         let record = auth_request(&auth);
         let length = self.check_room(&record)?;
         let id = self.requests.next_id();
+        let deadline = self.deadline(None);
         if self.active_link().is_some() {
-            self.write_auth(Some(id), &record);
+            self.write_auth(Some(id), deadline, &record);
         } else {
-            let record = collect(&record, length);
-            let purpose = Purpose::Plain;
-            let op = Op::Auth;
-            self.requests.push_waiting(Waiting {
-                id: Some(id),
-                op,
-                record,
-                purpose,
-                deadline: None,
-            });
+            let (op, record, purpose) = (Op::Auth, collect(&record, length), Purpose::Plain);
+            self.requests.push_waiting(Waiting { id: Some(id), op, record, purpose, deadline });
+        }
+        if deadline.is_some() {
+            self.set_request_timer();
         }
         if !self.auth.contains(&auth) {
             self.auth.push(auth);
@@ -146,7 +146,7 @@ impl Session {
     pub(super) fn submit_close(&mut self) {
         let (op, purpose) = (Op::CloseSession, Purpose::Close);
         if self.active_link().is_some() {
-            self.write_request(None, op, purpose, None, &Request::CloseSession);
+            self.write_request(None, op, purpose, None, &Request::CloseSession, 0);
         } else {
             let record = Bytes::new();
             self.requests.push_waiting(Waiting { id: None, op, record, purpose, deadline: None });
@@ -158,10 +158,11 @@ impl Session {
         while let Some(waiting) = self.requests.pop_waiting() {
             let record = Encoded(&waiting.record);
             if waiting.op == Op::Auth {
-                self.write_auth(waiting.id, &record);
+                self.write_auth(waiting.id, waiting.deadline, &record);
             } else {
                 let Waiting { id, op, purpose, deadline, .. } = waiting;
-                self.write_request(id, op, purpose, deadline, &record);
+                let length = waiting.record.len();
+                self.write_request(id, op, purpose, deadline, &record, length);
             }
         }
     }
@@ -173,29 +174,42 @@ impl Session {
         op: Op,
         purpose: Purpose,
         deadline: Option<Instant>,
-        record: &(impl Encode + ?Sized),
+        record: &impl Encode,
+        record_length: usize,
     ) {
         let xid = self.requests.next_xid();
-        let Some(start) = self.write(&Frame { xid, op, record }) else { return };
+        let frame = Frame { xid, op, record };
+        let length = RequestHeader::LENGTH + record_length;
+        let Some(start) = self.write_measured(&frame, length) else { return };
         self.requests.push_in_flight(InFlight { id, xid, op, purpose, deadline, start });
         self.sent_something();
     }
 
     /// Sends an identity now.
-    pub(super) fn write_auth(&mut self, id: Option<RequestId>, record: &(impl Encode + ?Sized)) {
+    pub(super) fn write_auth(
+        &mut self,
+        id: Option<RequestId>,
+        deadline: Option<Instant>,
+        record: &(impl Encode + ?Sized),
+    ) {
         let frame = Frame { xid: Xid::AUTH, op: Op::Auth, record };
         let Some(start) = self.write(&frame) else { return };
-        self.requests.auths.push_back(AuthInFlight { id, start });
+        self.requests.push_auth(AuthInFlight { id, deadline, start });
         self.sent_something();
     }
 
     /// Queues one frame on the session's connection. Returns where it starts.
     pub(super) fn write(&mut self, frame: &impl Encode) -> Option<u64> {
+        self.write_measured(frame, Measure::of(frame))
+    }
+
+    /// Queues one frame of this length on the session's connection. Returns where it starts.
+    fn write_measured(&mut self, frame: &impl Encode, length: usize) -> Option<u64> {
         let Phase::Linked(link) = &mut self.phase else {
             debug_assert!(false, "nothing is written without a connection");
             return None;
         };
-        let (start, is_news) = link.write(&mut self.pool, frame);
+        let (start, is_news) = link.write(&mut self.pool, frame, length);
         let conn = link.conn;
         if is_news {
             self.actions.push_back(super::Action::Transmit(conn));
@@ -220,10 +234,9 @@ impl Session {
     ) -> Result<RequestId, SubmitError> {
         let length = self.check_room(record)?;
         let id = self.requests.next_id();
-        let timeout = options.timeout.or(self.config.request_timeout);
-        let deadline = timeout.map(|timeout| self.now + timeout);
+        let deadline = self.deadline(options.timeout);
         if self.active_link().is_some() {
-            self.write_request(Some(id), op, purpose, deadline, record);
+            self.write_request(Some(id), op, purpose, deadline, record, length);
         } else {
             let record = collect(record, length);
             self.requests.push_waiting(Waiting { id: Some(id), op, record, purpose, deadline });
@@ -232,6 +245,12 @@ impl Session {
             self.set_request_timer();
         }
         Ok(id)
+    }
+
+    /// When the time of a request is over, which may bring its own limit.
+    fn deadline(&self, timeout: Option<Duration>) -> Option<Instant> {
+        let timeout = timeout.or(self.config.request_timeout)?;
+        Some(self.now + timeout).filter(|&at| at != timers::NEVER)
     }
 
     /// Whether requests are accepted at all.
@@ -249,9 +268,8 @@ impl Session {
         if count >= self.config.requests_max {
             return Err(SubmitError::QueueFull(count));
         }
-        let mut length = Measure::default();
-        record.encode(&mut length);
-        let (length, max) = (length.0 + RequestHeader::LENGTH, self.config.frame_length_max);
+        let length = RequestHeader::LENGTH + Measure::of(record);
+        let max = self.config.frame_length_max;
         if length > max {
             return Err(SubmitError::TooLong { length, max });
         }

@@ -17,6 +17,8 @@ pub(super) enum Timer {
     Read,
     /// The oldest request that has a time limit.
     Request,
+    /// The session is to be closed, and nothing is answered.
+    Close,
     /// The pause before the next attempt is over.
     Attempt,
     /// The server is to hear something.
@@ -28,12 +30,13 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Expiry,
         Self::NewSession,
         Self::Connect,
         Self::Read,
         Self::Request,
+        Self::Close,
         Self::Attempt,
         Self::Ping,
         Self::Probe,
@@ -48,6 +51,7 @@ impl Timer {
             Self::Connect => "connect",
             Self::Read => "read",
             Self::Request => "request",
+            Self::Close => "close",
             Self::Attempt => "next attempt",
             Self::Ping => "ping",
             Self::Probe => "read-write probe",
@@ -57,32 +61,46 @@ impl Timer {
 }
 
 /// The deadlines that are set.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Timers {
-    at: [Option<Instant>; Timer::ALL.len()],
+    at: [Instant; Timer::ALL.len()],
+}
+
+/// The end of time: what is not set is due then.
+pub(super) const NEVER: Instant = Instant::from_micros(u64::MAX);
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self { at: [NEVER; Timer::ALL.len()] }
+    }
 }
 
 impl Timers {
     pub(super) const fn set(&mut self, timer: Timer, at: Instant) {
-        self.at[timer as usize] = Some(at);
+        self.at[timer as usize] = at;
     }
 
     pub(super) const fn clear(&mut self, timer: Timer) {
-        self.at[timer as usize] = None;
+        self.at[timer as usize] = NEVER;
     }
 
     pub(super) const fn clear_all(&mut self) {
-        self.at = [None; Timer::ALL.len()];
+        self.at = [NEVER; Timer::ALL.len()];
     }
 
-    pub(super) const fn get(&self, timer: Timer) -> Option<Instant> {
-        self.at[timer as usize]
+    pub(super) fn get(&self, timer: Timer) -> Option<Instant> {
+        Some(self.at[timer as usize]).filter(|&at| at != NEVER)
     }
 
     /// The next deadline.
-    pub(super) fn next(&self) -> Option<(Instant, Timer)> {
-        let set = Timer::ALL.into_iter().filter_map(|timer| Some((self.get(timer)?, timer)));
-        set.min_by_key(|&(at, _)| at)
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.at.iter().copied().min().filter(|&at| at != NEVER)
+    }
+
+    /// What the next deadline is for.
+    pub(super) fn next_timer(&self) -> Option<Timer> {
+        let next = self.next()?;
+        Timer::ALL.into_iter().find(|&timer| self.at[timer as usize] == next)
     }
 
     /// The first of those that are due, in order of importance; it is cleared.
@@ -102,12 +120,14 @@ mod tests {
         timers.set(Timer::Ping, Instant::from_millis(1));
         timers.set(Timer::Read, Instant::from_millis(2));
         timers.set(Timer::Probe, Instant::from_millis(3));
-        assert_eq!(timers.next(), Some((Instant::from_millis(1), Timer::Ping)));
+        assert_eq!(timers.next(), Some(Instant::from_millis(1)));
+        assert_eq!(timers.next_timer(), Some(Timer::Ping));
         assert_eq!(timers.take_due(Instant::ZERO), None);
         let now = Instant::from_millis(2);
         assert_eq!(timers.take_due(now), Some(Timer::Read));
         assert_eq!(timers.take_due(now), Some(Timer::Ping));
         assert_eq!(timers.take_due(now), None);
-        assert_eq!(timers.next(), Some((Instant::from_millis(3), Timer::Probe)));
+        assert_eq!(timers.next(), Some(Instant::from_millis(3)));
+        assert_eq!(timers.next_timer(), Some(Timer::Probe));
     }
 }

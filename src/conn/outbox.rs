@@ -94,6 +94,26 @@ impl Outbox {
         OutboxWriter { outbox: self, pool }
     }
 
+    /// Room for a message of `length` bytes, in one piece, if it is short enough to be copied as a
+    /// whole. [`Outbox::reserved`] has to follow, then [`Outbox::hold`].
+    pub(crate) fn reserve(&mut self, pool: &mut Pool, length: usize) -> Option<&mut Vec<u8>> {
+        if length > SHARED_LENGTH_MIN {
+            return None;
+        }
+        let has_room = |last: &Vec<u8>| last.len() + length <= last.capacity().max(BUFFER_LENGTH);
+        if !matches!(self.chunks.back(), Some(Chunk::Copied(last)) if has_room(last)) {
+            self.chunks.push_back(Chunk::Copied(pool.take()));
+        }
+        let Some(Chunk::Copied(last)) = self.chunks.back_mut() else { return None };
+        last.reserve(length);
+        Some(last)
+    }
+
+    /// `length` bytes were put where [`Outbox::reserve`] said.
+    pub(crate) const fn reserved(&mut self, length: usize) {
+        self.queued += length as u64;
+    }
+
     /// What was queued since the last call, `replies` replies, waits until `until` is durable.
     /// Returns the zxid that the connection now waits for, if this put it into waiting.
     pub(crate) fn hold(&mut self, until: Zxid, durable: Zxid, replies: usize) -> Held {

@@ -78,12 +78,13 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+    /// Takes the next `N` bytes.
+    pub(super) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], DecodeError> {
         let Some((taken, rest)) = self.rest.split_first_chunk() else {
             return Err(DecodeError::Truncated(N - self.rest.len()));
         };
         self.rest = rest;
-        Ok(*taken)
+        Ok(taken)
     }
 
     /// Reads a length and that many bytes; -1 is null.
@@ -150,6 +151,15 @@ impl Sink for Vec<u8> {
 /// A [`Sink`] that only counts, to know a record's size beforehand.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Measure(pub usize);
+
+impl Measure {
+    /// The length of an encoded record, in bytes.
+    pub fn of(record: &(impl Encode + ?Sized)) -> usize {
+        let mut length = Self::default();
+        record.encode(&mut length);
+        length.0
+    }
+}
 
 impl Sink for Measure {
     fn put(&mut self, bytes: &[u8]) {
@@ -270,7 +280,7 @@ macro_rules! number {
     ($($type:ty),*) => {$(
         impl<'a> Decode<'a> for $type {
             fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-                reader.array().map(<$type>::from_be_bytes)
+                reader.array().map(|bytes| <$type>::from_be_bytes(*bytes))
             }
         }
 
@@ -287,7 +297,7 @@ number!(i32, i64, u64);
 impl<'a> Decode<'a> for bool {
     /// Any byte but zero is true.
     fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        reader.array().map(|[byte]: [u8; 1]| byte != 0)
+        reader.array().map(|[byte]: &[u8; 1]| *byte != 0)
     }
 }
 

@@ -33,6 +33,15 @@ pub struct RequestHeader {
 impl RequestHeader {
     /// The encoded length in bytes.
     pub const LENGTH: usize = 8;
+
+    /// The encoded header.
+    #[must_use]
+    pub fn to_array(self) -> [u8; Self::LENGTH] {
+        let mut array = [0; Self::LENGTH];
+        array[..4].copy_from_slice(&self.xid.0.to_be_bytes());
+        array[4..].copy_from_slice(&self.op.to_be_bytes());
+        array
+    }
 }
 
 /// What every reply and notification starts with; 16 bytes.
@@ -69,8 +78,7 @@ impl<'a> Decode<'a> for RequestHeader {
 
 impl Encode for RequestHeader {
     fn encode<S: Sink + ?Sized>(&self, out: &mut S) {
-        self.xid.0.encode(out);
-        self.op.encode(out);
+        out.put(&self.to_array());
     }
 }
 

@@ -55,6 +55,8 @@ impl Stat {
 
 impl<'a> Decode<'a> for Stat {
     fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        // One look at what is left instead of eleven.
+        let mut reader = Reader::new(reader.array::<{ Self::LENGTH }>()?);
         Ok(Self {
             czxid: Zxid(reader.read()?),
             mzxid: Zxid(reader.read()?),

@@ -44,6 +44,39 @@ fn v03_failures_come_before_disconnected() {
     world.finish();
 }
 
+/// A server that reads no more takes a request and a half.
+#[test]
+fn v03_what_was_not_sent_was_not_executed() {
+    let mut options = Options::new(1);
+    options.cutting.socket_buffer = 30;
+    let mut world = World::new(options);
+    world.settle();
+    let _ = world.take();
+    world.script.is_reading = false;
+    for _ in 0..3 {
+        world.submit(&get_data("/a", false));
+    }
+    world.settle();
+    world.lose(Disconnect::Reset);
+    assert_eq!(
+        world.take(),
+        [
+            "0 #1 > 1 get_data /a",
+            "0 #1 ended: reset by the peer",
+            "0 reply 0 failed: connection lost, the request may have been executed",
+            "0 reply 1 failed: connection lost, the request may have been executed",
+            "0 reply 2 failed: connection lost, the request was not sent",
+            "0 state Disconnected",
+        ]
+    );
+    // Numbers that nobody has seen are given again.
+    world.script.is_reading = true;
+    world.advance_ms(1_100);
+    world.submit(&get_data("/b", false));
+    assert_eq!(world.take().last().map(String::as_str), Some("1100 #2 > 3 get_data /b"));
+    world.finish();
+}
+
 /// All servers refuse; somebody submits all the time.
 #[test]
 fn v05_each_failed_attempt_fails_what_waits_and_then_the_session_expires() {
@@ -106,8 +139,8 @@ fn v11_a_short_reply_fails_its_request_and_the_connection() {
     assert_eq!(
         lines,
         [
-            "0 reply 0 failed: malformed reply: record ends 8 bytes too early",
-            "0 #1 ended: malformed reply: record ends 8 bytes too early",
+            "0 reply 0 failed: malformed reply: record ends 52 bytes too early",
+            "0 #1 ended: malformed reply: record ends 52 bytes too early",
             "0 reply 1 failed: connection lost, the request may have been executed",
             "0 state Disconnected",
         ]

@@ -268,7 +268,7 @@ fn a_watch_prints_events_until_it_has_enough() {
     server.text(&["create", "/a"]);
     let arguments = ["watch", "-R", "--count", "4", "/a"];
     let watch = Running::start(&mut server.zk(&arguments));
-    await_watches(&server, 1);
+    server.await_watches(1);
     server.text(&["set", "/a", "x"]);
     server.text(&["create", "/a/b c"]);
     server.text(&["set", "/a/b c", "y"]);
@@ -286,7 +286,7 @@ fn a_watch_prints_events_until_it_has_enough() {
 fn a_watch_goes_on_until_it_is_interrupted() {
     let server = Server::start(CONFIG);
     let watch = Running::start(&mut server.zk(&["watch", "--json", "/a"]));
-    await_watches(&server, 1);
+    server.await_watches(1);
     server.text(&["create", "/a"]);
     let event: Value = serde_json::from_str(&watch.line()).expect("JSON");
     assert_eq!((&event["type"], &event["path"]), (&json!("NodeCreated"), &json!("/a")));
@@ -296,14 +296,14 @@ fn a_watch_goes_on_until_it_is_interrupted() {
     assert_eq!(event["type"], "NodeChildrenChanged");
     watch.interrupt();
     assert_eq!(watch.wait(), (Some(0), vec![]));
-    await_watches(&server, 0);
+    server.await_watches(0);
 }
 
 #[test]
 fn a_watch_survives_a_restart_unless_the_session_does_not() {
     let mut server = Server::start(CONFIG);
     let watch = Running::start(&mut server.zk(&["watch", "/a", "--timeout", "4s"]));
-    await_watches(&server, 1);
+    server.await_watches(1);
     // Nothing is left on the new server, not even the session.
     server.restart();
     assert!(watch.log_line().starts_with("Disconnected: "));
@@ -322,7 +322,7 @@ fn whoever_reads_may_stop_reading() {
     let watch =
         server.zk(&["watch", "-R", "/"]).stderr(Stdio::inherit()).spawn().expect("a process");
     let mut watch = watch;
-    await_watches(&server, 1);
+    server.await_watches(1);
     drop(watch.stdout.take());
     server.text(&["create", "/a"]);
     assert_eq!(watch.wait().expect("it ends").code(), Some(0));
@@ -392,17 +392,4 @@ fn help_needs_no_manual() {
     assert!(text(&["multi", "--help"]).contains("check [-v VERSION] PATH"));
     assert!(text(&["create", "--help"]).contains("--ttl"));
     assert!(!text(&["serve", "--help"]).contains("--auth"));
-}
-
-/// Waits until the server has so many watches.
-fn await_watches(server: &Server, count: usize) {
-    let wanted = format!("Total watches:{count}\n");
-    let deadline = std::time::Instant::now() + support::DEADLINE;
-    loop {
-        let text = server.text(&["4lw", "wchs"]);
-        if text.contains(&wanted) {
-            return;
-        }
-        assert!(std::time::Instant::now() < deadline, "{text}");
-    }
 }

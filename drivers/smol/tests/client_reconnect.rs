@@ -189,7 +189,7 @@ fn a_session_expires_on_the_server_while_nothing_passes() {
         let other = connect(server.address()).await;
         let client = builder(proxy.address()).session_timeout(SHORT);
         let client = client.connect().await.expect("a server");
-        assert_eq!(client.session_timeout(), Some(SHORT));
+        assert_eq!(client.negotiated_timeout(), Some(SHORT));
         client.create("/mine", "", CreateMode::Ephemeral).await.expect("made");
         let (_, mut gone) = other.exists_and_watch("/mine").await.expect("asked");
         proxy.refuse();
@@ -249,7 +249,7 @@ fn an_overdue_request_costs_the_connection_and_not_the_session() {
         let client = connect(proxy.address()).await;
         let mut states = client.state_watcher();
         proxy.set_mode(Mode::Hold);
-        let hasty = client.with_request_timeout(Duration::from_millis(50));
+        let hasty = client.with_timeout(Duration::from_millis(50));
         let (patient, overdue) = (client.sync("/"), hasty.get_data("/"));
         let error = overdue.await.expect_err("nothing passes");
         assert_eq!(error, RequestError::TimedOut { maybe_executed: true }.into());
@@ -259,7 +259,7 @@ fn an_overdue_request_costs_the_connection_and_not_the_session() {
         for state in [CONNECTED, SUSPENDED, CONNECTED] {
             assert_eq!(states.next().await, Some(state));
         }
-        hasty.with_request_timeout(client_support::DEADLINE).get_data("/").await.expect("read");
+        hasty.with_timeout(client_support::DEADLINE).get_data("/").await.expect("read");
     });
 }
 
@@ -296,7 +296,12 @@ fn a_protected_znode_is_found_when_the_reply_is_lost() {
     run(async {
         let (client, other) = (connect(proxy.address()).await, connect(server.address()).await);
         proxy.set_mode(Mode::Swallow);
-        let creating = client.create_protected("/lock-", "x", CreateMode::EphemeralSequential);
+        let creating = client.create_protected(
+            "/lock-",
+            "x",
+            CreateMode::EphemeralSequential,
+            RetryPolicy::default(),
+        );
         let is_made = async || {
             let names = other.get_children("/").await.expect("listed");
             names.iter().any(|name| name.starts_with("_c_"))
@@ -312,7 +317,12 @@ fn a_protected_znode_is_found_when_the_reply_is_lost() {
         // Lost before the server had it: made again, once.
         proxy.set_mode(Mode::Hold);
         let held = proxy.held();
-        let creating = client.create_protected("/lock-", "x", CreateMode::EphemeralSequential);
+        let creating = client.create_protected(
+            "/lock-",
+            "x",
+            CreateMode::EphemeralSequential,
+            RetryPolicy::default(),
+        );
         wait_until("the request", async || proxy.held() > held).await;
         proxy.cut();
         proxy.set_mode(Mode::Forward);

@@ -35,7 +35,13 @@ fn every_future_is_send_and_static(client: &Client) {
     let (path, data) = (path.as_str(), path.as_bytes());
     goes_anywhere(client.create(path, data, CreateMode::Ephemeral));
     goes_anywhere(client.create_with_parents(path, data, CreateMode::Ephemeral));
-    goes_anywhere(client.create_protected(path, data, CreateMode::EphemeralSequential));
+    goes_anywhere(client.create_protected(
+        path,
+        data,
+        CreateMode::EphemeralSequential,
+        RetryPolicy::default(),
+    ));
+    goes_anywhere(client.ensure_path(path, Vec::new()));
     goes_anywhere(client.delete(path, None));
     goes_anywhere(client.delete_recursive(path));
     goes_anywhere(client.exists(path));

@@ -36,6 +36,7 @@ mod scripted;
 mod server;
 mod shell;
 mod target;
+mod terminal;
 
 pub use deadline::Deadline;
 pub use ensemble::Ensemble;
@@ -49,3 +50,4 @@ pub use scripted::{Scripted, ScriptedConnection};
 pub use server::{Mode, Server};
 pub use shell::Shell;
 pub use target::{Target, TargetKind};
+pub use terminal::Terminal;

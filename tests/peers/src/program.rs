@@ -93,6 +93,12 @@ impl Program {
         self.kind
     }
 
+    /// The executable: of our kind, the command line with all its commands.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes the configuration into `directory` and returns the command that serves on a
     /// loopback port, with its data in [`data_path`]. [`Server`](crate::Server) runs it; it is
     /// public for programs that start and stop a server themselves.

@@ -9,7 +9,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -91,6 +91,19 @@ impl Server {
         assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{arguments:?}");
         let message = String::from_utf8(output.stderr).expect("text");
         (output.status.code(), message)
+    }
+
+    /// Waits until the server has so many watches; it must answer every word.
+    pub(crate) fn await_watches(&self, count: usize) {
+        let wanted = format!("Total watches:{count}\n");
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let text = self.text(&["4lw", "wchs"]);
+            if text.contains(&wanted) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{text}");
+        }
     }
 }
 

@@ -107,6 +107,8 @@ pub struct Script {
     pub receptions: BTreeMap<String, Reception>,
     /// What becomes of attempts to all others.
     pub reception: Reception,
+    /// Whether it takes what its sockets hold.
+    pub is_reading: bool,
     /// The newest transaction.
     pub zxid: Zxid,
     next_session: i64,
@@ -120,6 +122,7 @@ impl Script {
             habits_of: BTreeMap::new(),
             receptions: BTreeMap::new(),
             reception,
+            is_reading: true,
             zxid: Zxid(0x100),
             next_session: 0x1000,
             unanswered: VecDeque::new(),
@@ -129,6 +132,7 @@ impl Script {
     /// From now on everybody is helped with everything.
     pub(super) fn help(&mut self) {
         self.habits = Habits::HELPFUL;
+        self.is_reading = true;
         self.reception = Reception::Accept;
         self.habits_of.clear();
         self.receptions.clear();

@@ -253,6 +253,9 @@ impl World {
             self.taps.push(if is_probe { Tap::text() } else { Tap::default() });
             self.meet(attempt, reception);
         }
+        if !self.script.is_reading {
+            return is_busy;
+        }
         for attempt in (1..=self.taps.len()).map(Attempt) {
             let bytes = self.driver.toward_server(attempt).read(usize::MAX);
             for sent in self.taps[attempt.index()].push(&bytes) {

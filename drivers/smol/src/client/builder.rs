@@ -16,7 +16,7 @@ use super::{
     Client, Driver,
     clock::Clock,
     executor,
-    protected::random,
+    retry::random,
     shared::{Renewal, Settings, Shared},
 };
 
@@ -94,7 +94,7 @@ impl ClientBuilder {
     }
 
     /// How long a request may take, unless it brings its own time
-    /// ([`Client::with_request_timeout`]). A request that is overdue costs the connection, since
+    /// ([`Client::with_timeout`]). A request that is overdue costs the connection, since
     /// its reply may still come. Without it, requests wait for as long as the connection lives.
     pub const fn request_timeout(mut self, timeout: Duration) -> Self {
         self.config.request_timeout = Some(timeout);

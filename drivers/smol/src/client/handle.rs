@@ -5,15 +5,13 @@ use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use zookeeper_core::{
     PathError, SessionId, Zxid,
     client::{
-        Chroot, CloseReason, ConnectString, ConnectStringError, Credentials, Operation,
-        operation::RemoveWatches,
+        Chroot, CloseReason, ConnectString, ConnectStringError, ConnectionState, Credentials,
+        Operation, operation::RemoveWatches,
     },
     wire::WatcherType,
 };
 
-use super::{
-    Call, ClientBuilder, ConnectError, ConnectionState, StateWatcher, WatchCall, shared::Shared,
-};
+use super::{Call, ClientBuilder, ConnectError, StateWatcher, WatchCall, shared::Shared};
 
 /// A client of ZooKeeper: one session, shared by all its clones and views.
 ///
@@ -84,7 +82,7 @@ impl Client {
     }
 
     /// A view of the same session whose requests may take so long, and no longer.
-    pub fn with_request_timeout(&self, timeout: Duration) -> Self {
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self.clone() }
     }
 
@@ -157,7 +155,7 @@ impl Client {
 
     /// The session time-out that the server granted; `None` before it did.
     #[must_use]
-    pub fn session_timeout(&self) -> Option<Duration> {
+    pub fn negotiated_timeout(&self) -> Option<Duration> {
         self.shared().lock().session.negotiated_timeout()
     }
 
@@ -214,14 +212,8 @@ impl Client {
         }
     }
 
-    /// The view whose paths are the server's.
-    pub(crate) fn server_view(&self) -> Self {
-        Self { chroot: Chroot::none(), ..self.clone() }
-    }
-
-    /// The server's name of a path.
-    pub(crate) fn server_path(&self, path: &str) -> String {
-        self.chroot.apply(path).into_owned()
+    pub(crate) const fn root_chroot(&self) -> &Chroot {
+        &self.chroot
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

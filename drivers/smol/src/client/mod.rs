@@ -19,7 +19,8 @@
 //!     let ((), mut watch) = client.add_watch("/app/leader", AddWatchMode::Persistent).await?;
 //!
 //!     // Both are under way at once, and are executed in this order.
-//!     let (set, get) = (client.set_data("/app/leader", "you", None), client.get_data("/app/leader"));
+//!     let set = client.set_data("/app/leader", "you", None);
+//!     let get = client.get_data("/app/leader");
 //!     assert_eq!(set.await?.version, 1);
 //!     assert_eq!(&get.await?.data[..], b"you");
 //!     if let Some(WatchUpdate::Event(event)) = watch.next().await {
@@ -51,8 +52,7 @@ mod executor;
 mod handle;
 mod link;
 mod operations;
-mod protected;
-mod recursive;
+mod procedures;
 mod requests;
 mod resolve;
 mod retry;
@@ -65,13 +65,13 @@ pub use builder::{ClientBuilder, ConnectError};
 pub use call::Call;
 pub use driver::Driver;
 pub use handle::Client;
-pub use state::{ConnectionState, StateWatcher};
-pub use watch::{Watch, WatchUpdate, WatchedEvent};
+pub use state::StateWatcher;
+pub use watch::{Watch, WatchUpdate};
 pub use watch_call::WatchCall;
 pub use zookeeper_core::client::{
-    Auth, Backoff, CloseReason, Config, ConnectString, ConnectStringError, Credentials, Error,
-    HostPort, MultiError, Repetition, RequestError, RetryPolicy, SubmitError, WatchEventKind,
-    operation,
+    Auth, Backoff, CloseReason, Config, ConnectString, ConnectStringError, ConnectionState,
+    Credentials, Error, HostPort, MultiError, Procedure, Repetition, RequestError, RetryPolicy,
+    SubmitError, WatchEventKind, WatchedEvent, operation, procedure,
 };
 pub use zookeeper_core::{
     SessionId, Zxid,

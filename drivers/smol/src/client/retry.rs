@@ -1,11 +1,14 @@
 //! Trying again.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    hash::{BuildHasher as _, RandomState},
+};
 
 use async_io::Timer;
 use zookeeper_core::client::{Error, Operation, Repetition, Retry, RetryPolicy};
 
-use super::{Client, protected::random};
+use super::Client;
 
 impl Client {
     /// Does something, again and again while it fails for reasons that may pass, as often and as
@@ -13,7 +16,8 @@ impl Client {
     /// was done already, of which nobody can be sure when a connection is lost.
     ///
     /// ```no_run
-    /// # async fn example(client: zookeeper_smol::Client) -> Result<(), zookeeper_smol::client::Error> {
+    /// # use zookeeper_smol::{Client, client::Error};
+    /// # async fn example(client: Client) -> Result<(), Error> {
     /// use zookeeper_smol::client::{Repetition, RetryPolicy};
     ///
     /// let policy = RetryPolicy::default();
@@ -70,4 +74,9 @@ impl Client {
         let repetition = operation.repetition();
         self.retry(policy, repetition, move || client.call_ref(&operation))
     }
+}
+
+/// A number that nobody foresees.
+pub(super) fn random() -> u64 {
+    RandomState::new().hash_one(0)
 }

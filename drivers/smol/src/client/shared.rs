@@ -15,9 +15,9 @@ use tracing::{debug, info, warn};
 use zookeeper_core::{
     Instant, Rng, Secret,
     client::{
-        Action, Auth, Chroot, CloseReason, Config, Error, Event, HostPort, KeeperState, Operation,
-        Purpose, RequestError, RequestId, Session, SubmitError, SubmitOptions, WatcherId,
-        operation::RemoveWatches,
+        Action, Auth, Chroot, CloseReason, Config, ConnectionState, Error, Event, HostPort,
+        KeeperState, Operation, Purpose, RequestError, RequestId, Session, SubmitError,
+        SubmitOptions, WatcherId, operation::RemoveWatches,
     },
     wire::{self, AddWatchMode, Response, WatcherType},
 };
@@ -26,7 +26,7 @@ use super::{
     call::{Call, Slot},
     clock::Clock,
     requests::{Request, Requests},
-    state::{ConnectionState, States},
+    state::States,
     watch::{Watch, WatchCell, WatchUpdate},
 };
 

@@ -10,48 +10,12 @@ use std::{
 
 use futures_core::Stream;
 use slab::Slab;
-use zookeeper_core::client::{CloseReason, KeeperState};
+use zookeeper_core::client::{CloseReason, ConnectionState};
 
 use super::shared::Shared;
 
 /// States kept for those who are slow to look.
 const HISTORY_MAX: usize = 64;
-
-/// What an application has to know of its session.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum ConnectionState {
-    /// A server is reached, and the session is alive.
-    Connected {
-        /// The server is read-only: writes fail until a writable one is found.
-        read_only: bool,
-    },
-    /// No server is reached. The session may or may not be alive on the server: who holds a lock
-    /// by an ephemeral znode should stop, but not give it up. It is also the state before the
-    /// first connection.
-    Suspended,
-    /// The session is over: expired, refused, closed or detached. Its ephemeral znodes are gone or
-    /// will be, and its watches will not fire.
-    Lost,
-}
-
-impl ConnectionState {
-    /// Whether a server is reached.
-    #[must_use]
-    pub const fn is_connected(self) -> bool {
-        matches!(self, Self::Connected { .. })
-    }
-
-    /// What the session's own state comes to; `None` where it changes nothing.
-    pub(crate) const fn of(state: KeeperState) -> Option<Self> {
-        Some(match state {
-            KeeperState::SyncConnected => Self::Connected { read_only: false },
-            KeeperState::ConnectedReadOnly => Self::Connected { read_only: true },
-            KeeperState::Disconnected => Self::Suspended,
-            KeeperState::SaslAuthenticated => return None,
-            KeeperState::AuthFailed | KeeperState::Expired | KeeperState::Closed => Self::Lost,
-        })
-    }
-}
 
 /// Tells every change of the session's state, in order, beginning with the present one.
 ///

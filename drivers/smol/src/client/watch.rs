@@ -11,8 +11,7 @@ use std::{
 
 use futures_core::Stream;
 use zookeeper_core::{
-    Zxid,
-    client::{Chroot, WatchEvent, WatchEventKind, WatcherId},
+    client::{Chroot, WatchEvent, WatchedEvent, WatcherId},
     wire::WatcherType,
 };
 
@@ -35,18 +34,6 @@ pub enum WatchUpdate {
     /// The watch will not fire: the session is over, or the watch could not be set again. This is
     /// the last update.
     Lost,
-}
-
-/// A change of a watched znode.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct WatchedEvent {
-    /// What happened.
-    pub kind: WatchEventKind,
-    /// To which znode, as the client names it. `/zookeeper/config` has no other name.
-    pub path: String,
-    /// The transaction that did it; -1 where the server does not say.
-    pub zxid: Zxid,
 }
 
 /// A watch: a [`Stream`] of what happens to a znode.
@@ -153,10 +140,9 @@ impl WatchCell {
     pub(crate) fn tell(&self, event: &WatchEvent<'_>, wakers: &mut Vec<Waker>) -> bool {
         let is_one_shot = matches!(self.kind, WatcherType::Children | WatcherType::Data);
         let is_last = is_one_shot || event.kind.is_removal();
-        let path = self.chroot.strip(event.path).unwrap_or(event.path);
-        let event = WatchedEvent { kind: event.kind, path: path.to_owned(), zxid: event.zxid };
+        let event = WatchUpdate::Event(WatchedEvent::new(event, &self.chroot));
         let mut queue = self.lock();
-        queue.push(WatchUpdate::Event(event), self.updates_max);
+        queue.push(event, self.updates_max);
         queue.is_finished |= is_last;
         wakers.extend(queue.waker.take());
         is_last
@@ -238,7 +224,10 @@ impl Overflow {
 
 #[cfg(test)]
 mod tests {
-    use zookeeper_core::client::KeeperState;
+    use zookeeper_core::{
+        Zxid,
+        client::{KeeperState, WatchEventKind},
+    };
 
     use super::*;
 
@@ -256,8 +245,7 @@ mod tests {
     }
 
     fn changed(path: &str) -> WatchUpdate {
-        let kind = WatchEventKind::NodeDataChanged;
-        WatchUpdate::Event(WatchedEvent { kind, path: path.into(), zxid: Zxid(7) })
+        WatchUpdate::Event(WatchedEvent::new(&event(path), &Chroot::none()))
     }
 
     fn cell(kind: WatcherType, chroot: &str, updates_max: usize) -> Arc<WatchCell> {

@@ -8,11 +8,11 @@ use futures_lite::future::{block_on, or, poll_once};
 use zookeeper_core::SessionId;
 use zookeeper_core::client::operation::{
     AccessList, AclAndStat, Children, CreateOptions, Created, Data, MultiRead, Payload, ReadResult,
-    Transaction, TransactionResult,
+    Reconfig, Transaction, TransactionResult,
 };
-use zookeeper_core::client::{CloseReason, Credentials};
+use zookeeper_core::client::{CloseReason, Credentials, RetryPolicy};
 use zookeeper_core::wire::{AddWatchMode, ErrorCode, Id, Stat, WatcherType};
-use zookeeper_smol::client::{ConnectionState, StateWatcher, Watch, WatchUpdate};
+use zookeeper_smol::client::{StateWatcher, Watch, WatchUpdate};
 use zookeeper_smol::{Client, ClientBuilder};
 
 use super::{Feed, Link, Outcome, Settings, TestClient, TestWatch, Update};
@@ -82,7 +82,7 @@ impl TestClient for SmolClient {
         data: &[u8],
         options: impl Into<CreateOptions>,
     ) -> Outcome<Created> {
-        block_on(self.0.create_protected(path, data, options))
+        block_on(self.0.create_protected(path, data, options, RetryPolicy::default()))
     }
 
     fn create_null(&self, path: &str) -> Outcome<Created> {
@@ -94,7 +94,7 @@ impl TestClient for SmolClient {
     }
 
     fn delete_recursive(&self, path: &str) -> Outcome<()> {
-        block_on(self.0.delete_recursive(path))
+        block_on(self.0.delete_recursive(path)).map(drop)
     }
 
     fn exists(&self, path: &str) -> Outcome<Option<Stat>> {
@@ -166,6 +166,14 @@ impl TestClient for SmolClient {
         block_on(self.0.get_config())
     }
 
+    fn get_config_and_watch(&self) -> Outcome<(Data, SmolWatch)> {
+        watched(block_on(self.0.get_config_and_watch()))
+    }
+
+    fn reconfig(&self, change: Reconfig) -> Outcome<Data> {
+        block_on(self.0.reconfig(change))
+    }
+
     fn who_am_i(&self) -> Outcome<Vec<Id>> {
         block_on(self.0.who_am_i())
     }
@@ -211,7 +219,7 @@ impl TestClient for SmolClient {
     }
 
     fn session_timeout(&self) -> Option<Duration> {
-        self.0.session_timeout()
+        self.0.negotiated_timeout()
     }
 
     fn peer(&self) -> Option<SocketAddr> {
@@ -238,17 +246,6 @@ impl TestClient for SmolClient {
 
 fn watched<T>(outcome: Outcome<(T, Watch)>) -> Outcome<(T, SmolWatch)> {
     outcome.map(|(output, watch)| (output, SmolWatch(Some(watch))))
-}
-
-impl From<ConnectionState> for Link {
-    fn from(state: ConnectionState) -> Self {
-        match state {
-            ConnectionState::Connected { read_only: false } => Self::Connected,
-            ConnectionState::Connected { read_only: true } => Self::ReadOnly,
-            ConnectionState::Suspended => Self::Suspended,
-            ConnectionState::Lost => Self::Lost,
-        }
-    }
 }
 
 impl From<WatchUpdate> for Update {

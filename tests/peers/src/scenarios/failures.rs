@@ -12,7 +12,7 @@ use zookeeper_core::SessionId;
 use zookeeper_core::client::WatchEventKind::{
     self, NodeChildrenChanged, NodeCreated, NodeDataChanged,
 };
-use zookeeper_core::client::{CloseReason, Error};
+use zookeeper_core::client::{Backoff, CloseReason, Error};
 use zookeeper_core::wire::{AddWatchMode, CreateMode, ErrorCode, Xid};
 
 use super::code;
@@ -22,12 +22,17 @@ use crate::proxy::Proxy;
 use crate::scripted::Scripted;
 use crate::target::{Target, TargetKind};
 
-/// Our servers, with a client and a proxy before each.
+/// Each of our servers, with a proxy before it and a client of that.
 fn on_ours<C: TestClient>(test: impl Fn(&Target, &Proxy, C)) {
+    on_ours_with_backoff(Settings::new("").backoff, test);
+}
+
+fn on_ours_with_backoff<C: TestClient>(backoff: Backoff, test: impl Fn(&Target, &Proxy, C)) {
     for kind in [TargetKind::Mio, TargetKind::Smol] {
         let target = Target::start(kind).expect("a server").expect("it is in this process");
         let proxy = Proxy::start(target.address()).expect("a proxy");
-        let client = C::connect(&Settings::new(proxy.address())).expect("a session");
+        let settings = Settings { backoff, ..Settings::new(proxy.address()) };
+        let client = C::connect(&settings).expect("a session");
         test(&target, &proxy, client);
     }
 }
@@ -181,7 +186,9 @@ pub fn watch_rearm<C: TestClient>() {
 /// If not.
 pub fn leak<C: TestClient>() {
     let _balance = Balance::begin::<C>();
-    on_ours(|_, proxy, client: C| {
+    let brief = Duration::from_millis(1);
+    let backoff = Backoff { failure: brief, round: brief, jitter: brief };
+    on_ours_with_backoff(backoff, |_, proxy, client: C| {
         let mut states = client.states();
         assert_eq!(states.next(), Link::Connected);
         client.exists("/").expect("asked");

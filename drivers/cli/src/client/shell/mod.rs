@@ -13,7 +13,10 @@ use std::{
     sync::Arc,
 };
 
-use clap::Args;
+use clap::{
+    Args,
+    builder::{OsStringValueParser, TypedValueParser as _},
+};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use self::{
@@ -47,6 +50,7 @@ pub(crate) struct ShellArguments {
     /// Otherwise it is zk/history in the user's directory for the state of programs. An empty name
     /// keeps nothing.
     #[arg(long, env = "ZK_HISTORY", value_name = "FILE")]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     history: Option<PathBuf>,
 }
 
