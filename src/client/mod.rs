@@ -48,7 +48,7 @@ mod timers;
 mod view;
 mod watches;
 
-use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 pub use chroot::Chroot;
 pub use config::{Auth, Backoff, Config, Credentials, SaslLogin};
@@ -95,7 +95,6 @@ pub struct SubmitOptions {
 }
 
 /// A ZooKeeper session, as the client sees it.
-#[derive(Debug)]
 pub struct Session {
     config: Arc<Config>,
     now: Instant,
@@ -268,7 +267,8 @@ impl Session {
     }
 
     /// Ends the session on the server, behind everything submitted so far; nothing more is
-    /// accepted. Ends in [`Event::Closed`], at the latest when no server answers in time.
+    /// accepted. Ends in [`Event::Closed`], at the latest when the server answers nothing for
+    /// [`Config::request_timeout`], or for the session time-out where there is none.
     pub fn close(&mut self, now: Instant) {
         self.advance(now);
         if self.is_closing {
@@ -280,6 +280,7 @@ impl Session {
             Phase::Linked(_) => self.submit_close(),
         }
         self.is_closing = true;
+        self.set_close_timer();
     }
 
     /// Ends here, at once, without ending the session on the server: its ephemerals stay until it
@@ -439,10 +440,26 @@ impl Session {
     /// Says whether more bytes are wanted; the one place that does.
     fn update_wants_read(&mut self) {
         let Phase::Linked(link) = &mut self.phase else { return };
-        let wants_read = link.inbox.len() <= self.config.frame_length_max + READ_AHEAD;
+        let wanted_max = self.config.frame_length_max.saturating_add(READ_AHEAD);
+        let wants_read = link.inbox.len() <= wanted_max;
         if wants_read && !link.wants_read {
             self.actions.push_back(Action::Read(link.conn));
         }
         link.wants_read = wants_read;
+    }
+}
+
+/// Where it stands. Its queues are left out: passwords are among the bytes to be sent.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.session_id())
+            .field("state", &self.state())
+            .field("peer", &self.peer)
+            .field("in_flight", &self.in_flight())
+            .field("queued", &self.queued())
+            .field("watches", &self.watches())
+            .field("last_zxid", &self.last_zxid)
+            .finish_non_exhaustive()
     }
 }

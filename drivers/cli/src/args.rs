@@ -121,7 +121,7 @@ const CLIENT_HELP: &str = "\
 Examples:
   zk create -p /app/state ready
       create a znode and its parents
-  zk --server zk1:2181,zk2:2181/app get state --json
+  zk --server zk1:2181,zk2:2181/app get /state --json
       read one below /app, as JSON
   tar c etc | zk set /app/backup -
       store what comes on standard input

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use zookeeper_peers::Terminal;
 
-use self::support::{Server, zk};
+use self::support::{Server, finish, zk};
 
 const CONFIG: &str = "4lw.commands.whitelist=*\n";
 
@@ -235,6 +235,16 @@ fn one_shot_commands_are_kind_to_a_terminal() {
     assert_eq!(run(&["get", "/a"], 0), b"no line end\r\n");
     let error = run(&["get", "/none"], 1);
     assert!(error.starts_with(b"\x1b[1m\x1b[31merror:\x1b[0m /none: no node"), "{error:?}");
+
+    // What shows progress leaves nothing of it behind.
+    let lines: String = (0..500).map(|number| format!("create /tree/{number}\n")).collect();
+    finish(&mut server.zk(&["multi"]), format!("create /tree\n{lines}").as_bytes());
+    let mut command = at_terminal(&["rmr", "/tree"]);
+    command.env("ZK_SERVER", server.address.to_string());
+    let mut terminal = Terminal::start(command).expect("a terminal");
+    assert_eq!(terminal.finish().expect("it ends").code(), Some(0));
+    assert_eq!(terminal.contents().trim(), "deleted 501 znodes");
+    assert!(terminal.raw().len() > 100, "there was some");
 
     // Ctrl-C is the usual end of a watch.
     let mut command = at_terminal(&["watch", "/a"]);
