@@ -126,7 +126,11 @@ impl Session {
         let Some(id) = id else { return };
         match purpose {
             Purpose::Remove(removal) => self.complete_removal(id, *removal, Zxid::ZERO, Err(error)),
-            Purpose::Plain | Purpose::Watch(_) | Purpose::Restore(_) | Purpose::Close => {
+            Purpose::Plain
+            | Purpose::Watch(_)
+            | Purpose::Restore(_)
+            | Purpose::StopWatching
+            | Purpose::Close => {
                 self.complete(id, Err(error));
             }
         }
@@ -162,7 +166,11 @@ impl Session {
         );
         let state =
             if is_connected { KeeperState::SyncConnected } else { KeeperState::Disconnected };
-        for (kind, watchers) in self.watches.remove(&path, watcher, kind) {
+        let removed = self.watches.remove(&path, watcher, kind);
+        if watcher.is_some() {
+            self.stop_watching(&path, &removed);
+        }
+        for (kind, watchers) in removed {
             let path = path.clone();
             self.events.push(Queued::Removed { watchers, kind, path, state });
         }

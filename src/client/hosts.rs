@@ -137,6 +137,12 @@ impl Hosts {
         self.rebalance.is_some()
     }
 
+    /// The list, in its shuffled order.
+    #[must_use]
+    pub(super) fn list(&self) -> &[HostPort] {
+        &self.list
+    }
+
     /// How many servers the list names.
     #[must_use]
     pub(super) const fn len(&self) -> usize {

@@ -29,6 +29,8 @@ pub(super) enum Purpose {
     Remove(Box<Removal>),
     /// Watches are restored. The session's own request.
     Restore(Box<Batch>),
+    /// The server stops to tell of what nobody watches. The session's own request.
+    StopWatching,
     /// The session ends. The session's own request.
     Close,
 }
@@ -145,6 +147,15 @@ impl Requests {
 
     pub(super) const fn registration_bytes(&self) -> usize {
         self.registration_bytes
+    }
+
+    /// Whether a request is in flight that may set a watch at `path`.
+    pub(super) fn registers(&self, path: &str) -> bool {
+        self.registrations > 0
+            && self.in_flight.iter().any(|request| match &request.purpose {
+                Purpose::Watch(registration) => &*registration.path == path,
+                _ => false,
+            })
     }
 
     pub(super) fn first_deadline(&self) -> Option<Instant> {

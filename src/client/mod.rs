@@ -160,12 +160,39 @@ impl Session {
     /// When the configuration names no server.
     #[must_use]
     pub fn resume(config: Arc<Config>, now: Instant, seed: u64, credentials: Credentials) -> Self {
+        let (mut session, first) = Self::idle(config, now, seed, credentials);
+        session.begin(first);
+        session
+    }
+
+    /// A new session in place of this one: with its settings, and the servers and identities that
+    /// it was given since it began; without its ephemeral znodes and watches. Connections have other
+    /// names than this one's, so that what comes late for those does not mistake its receiver.
+    #[must_use]
+    pub fn successor(&self, now: Instant, seed: u64) -> Self {
+        let mut config = (*self.config).clone();
+        config.hosts = self.hosts.list().to_vec();
+        config.auth.clone_from(&self.auth);
+        let (mut session, first) = Self::idle(Arc::new(config), now, seed, Credentials::NONE);
+        session.generation = self.generation;
+        session.probe.continue_names(&self.probe);
+        session.begin(first);
+        session
+    }
+
+    /// A session that does nothing yet, and the server to try first.
+    fn idle(
+        config: Arc<Config>,
+        now: Instant,
+        seed: u64,
+        credentials: Credentials,
+    ) -> (Self, HostPort) {
         assert!(!config.hosts.is_empty(), "a session needs a server to connect to");
         let mut rng = Rng::new(seed);
         let keys = Keys::new(&mut rng);
         let mut hosts = Hosts::new(config.hosts.clone(), &mut rng);
         let first = hosts.next(config.backoff.round, &mut rng).host;
-        let mut session = Self {
+        let session = Self {
             now,
             pool: Pool::default(),
             timers: Timers::default(),
@@ -197,8 +224,7 @@ impl Session {
             rng,
             config,
         };
-        session.begin(first);
-        session
+        (session, first)
     }
 
     /// Bytes came.
@@ -240,11 +266,19 @@ impl Session {
         watcher
     }
 
-    /// Forgets what one watcher watches at a path: here alone, and at once. Nothing is sent or told;
-    /// what the server still says of it matches nobody. A watch whose request is not complete is
-    /// not there yet.
-    pub fn forget_watch(&mut self, path: &str, watcher: WatcherId, kind: WatcherType) {
-        self.watches.remove(path, Some(watcher), kind);
+    /// Forgets what one watcher watches at a path, at once and without telling it; what the server
+    /// still says of it matches nobody. The server is told to stop if it would go on for ever and
+    /// nobody else watches the path. A watch whose request is not complete is not there yet.
+    pub fn forget_watch(
+        &mut self,
+        now: Instant,
+        path: &str,
+        watcher: WatcherId,
+        kind: WatcherType,
+    ) {
+        self.advance(now);
+        let removed = self.watches.remove(path, Some(watcher), kind);
+        self.stop_watching(path, &removed);
     }
 
     /// Replaces the list of servers; whether the session leaves its server for another one. An

@@ -59,6 +59,11 @@ impl Probe {
         Self { pause: PAUSE_MIN, last: now, attempt: None, generation: 0 }
     }
 
+    /// Names its attempts as if it were the other one's.
+    pub(super) const fn continue_names(&mut self, other: &Self) {
+        self.generation = other.generation;
+    }
+
     /// Whether `conn` is the one that asks.
     pub(super) fn is(&self, conn: ConnId) -> bool {
         self.attempt.as_ref().is_some_and(|attempt| attempt.conn == conn)

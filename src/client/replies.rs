@@ -164,6 +164,8 @@ impl Session {
                 self.finish_restoring(&batch, error);
                 self.done()
             }
+            // Whether the server knew of the watch does not matter.
+            (Purpose::StopWatching, _) => self.done(),
             (Purpose::Remove(removal), Some(id)) => {
                 let result = if error.is_ok() { Ok(()) } else { Err(RequestError::Server(error)) };
                 self.complete_removal(id, *removal, header.zxid, result);

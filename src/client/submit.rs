@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Auth, RequestId, Session, SubmitError, SubmitOptions, WatcherId,
+    Auth, RequestId, Session, SubmitError, SubmitOptions, WatchEventKind, WatcherId,
     inflight::{AuthInFlight, InFlight, Purpose, Registration, Removal, Waiting},
     link::{Link, Stage},
     state::Phase,
@@ -82,8 +82,9 @@ impl Session {
     /// or everybody's. They are told by [`Event::Watch`](super::Event::Watch) with a removal.
     /// `local` forgets them here even if the server cannot be asked or does not agree.
     ///
-    /// Where one watcher is given the server keeps its watch (others may need it): one more event
-    /// may come, which matches nobody.
+    /// Where one watcher is given the server keeps its watch as long as others may need it: events
+    /// may come that match nobody. It is told to drop a persistent one when the path's last watcher
+    /// here is gone.
     ///
     /// # Errors
     ///
@@ -103,6 +104,33 @@ impl Session {
         let op = if watcher.is_some() { Op::CheckWatches } else { Op::RemoveWatches };
         let purpose = Purpose::Remove(Box::new(removal));
         self.enqueue(op, &record, purpose, SubmitOptions::default())
+    }
+
+    /// Has the server drop its persistent watch of a path that nobody watches any more. Without a
+    /// connection there is nothing to drop: what is not watched is not set again.
+    ///
+    /// The request takes no watch away that comes later: none may be in flight before it, and what
+    /// is submitted from now on is behind it. All types are named at once, because older servers
+    /// know no others that cover persistent watches.
+    pub(super) fn stop_watching(
+        &mut self,
+        path: &str,
+        removed: &[(WatchEventKind, Vec<WatcherId>)],
+    ) {
+        let is_lasting = |(kind, _): &_| *kind == WatchEventKind::PersistentWatchRemoved;
+        if !removed.iter().any(is_lasting)
+            || self.active_link().is_none()
+            || self.is_closing
+            || self.watches.contains(path, None, WatcherType::Any)
+            || self.requests.registers(path)
+        {
+            return;
+        }
+        let record = WatchRequest { path: Some(path.into()), mode: WatcherType::Any.code() };
+        // What does not fit now is dropped with the connection.
+        let Ok(length) = self.check_room(&record) else { return };
+        let purpose = Purpose::StopWatching;
+        self.write_request(None, Op::RemoveWatches, purpose, None, &record, length);
     }
 
     /// Takes on an identity, now and in every later handshake. It completes like a request; one

@@ -2,34 +2,37 @@
 
 use std::{
     io::{self, IoSlice},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
 };
 
 use bytes::Buf;
 use zookeeper_core::{ConnId, Disconnect};
 
-use crate::poll::{Poll, Readiness, Source, Stream};
+use crate::poll::{Interest, Readiness, Stream};
 
 /// Pieces of output given to the system at a time.
 const SLICES_MAX: usize = 64;
 
 /// A socket and its readiness, which the system tells only once.
 #[derive(Debug)]
-pub(crate) struct Connection<S> {
-    pub(crate) id: ConnId,
-    pub(crate) peer: SocketAddr,
+pub struct Connection<S> {
+    /// The machine's name for it.
+    pub id: ConnId,
+    /// The other end's address.
+    pub peer: SocketAddr,
     stream: S,
     /// There may be something to read.
-    pub(crate) is_readable: bool,
+    pub is_readable: bool,
     /// The end of input has come, so that no further edge will.
     is_read_closed: bool,
     /// The socket is broken: reset, or closed both ways.
-    pub(crate) is_broken: bool,
-    /// The server knows that no more input will come.
-    pub(crate) has_ended: bool,
-    pub(crate) output: Output,
+    pub is_broken: bool,
+    /// The machine knows that no more input will come.
+    pub has_ended: bool,
+    /// Whether bytes can be written.
+    pub output: Output,
     /// Whether it stands in the queue of those with work.
-    pub(crate) is_queued: bool,
+    pub is_queued: bool,
     /// The turn in which `written` bytes were written.
     turn: u64,
     written: usize,
@@ -37,7 +40,7 @@ pub(crate) struct Connection<S> {
 
 /// Whether bytes can be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Output {
+pub enum Output {
     /// As far as is known.
     Open,
     /// The socket was full; write interest is armed, and an event will come.
@@ -50,7 +53,7 @@ pub(crate) enum Output {
 
 /// What reading brought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Input {
+pub enum Input {
     /// So many bytes.
     Bytes(usize),
     /// Nothing now.
@@ -61,7 +64,7 @@ pub(crate) enum Input {
 
 /// What writing brought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Written {
+pub enum Written {
     /// Some bytes went.
     Some,
     /// The socket is full.
@@ -71,15 +74,9 @@ pub(crate) enum Written {
 }
 
 impl<S: Stream> Connection<S> {
-    /// Registers for input alone.
-    pub(crate) fn new(
-        stream: TcpStream,
-        peer: SocketAddr,
-        id: ConnId,
-        poll: &mut impl Poll<Stream = S>,
-    ) -> io::Result<Self> {
-        let stream = poll.register(stream, source(id))?;
-        Ok(Self {
+    /// A socket that is registered.
+    pub const fn new(stream: S, peer: SocketAddr, id: ConnId) -> Self {
+        Self {
             id,
             peer,
             stream,
@@ -91,11 +88,18 @@ impl<S: Stream> Connection<S> {
             is_queued: false,
             turn: 0,
             written: 0,
-        })
+        }
+    }
+
+    /// What the system told before was about something else, such as connecting: the socket may be
+    /// readable, and its input may have ended.
+    #[must_use]
+    pub fn unknown(self) -> Self {
+        Self { is_readable: true, is_read_closed: true, ..self }
     }
 
     /// Takes down what the system says.
-    pub(crate) fn notice(&mut self, readiness: Readiness) {
+    pub fn notice(&mut self, readiness: Readiness) {
         self.is_broken |= readiness.is_broken;
         self.is_read_closed |= readiness.is_read_closed || self.is_broken;
         self.is_readable |= readiness.is_readable || self.is_read_closed;
@@ -105,7 +109,7 @@ impl<S: Stream> Connection<S> {
     }
 
     /// One read.
-    pub(crate) fn read(&mut self, buffer: &mut [u8], poll: &mut impl Poll<Stream = S>) -> Input {
+    pub fn read(&mut self, buffer: &mut [u8], poll: &mut impl Interest<Stream = S>) -> Input {
         match self.stream.read(buffer) {
             Ok(0) => Input::Ended(Disconnect::End),
             Ok(count) => {
@@ -121,6 +125,8 @@ impl<S: Stream> Connection<S> {
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
+                    // Otherwise the socket would have said so.
+                    self.is_read_closed = self.is_broken || self.output == Output::Failed;
                     self.expect_input(poll);
                     Input::Blocked
                 }
@@ -131,7 +137,7 @@ impl<S: Stream> Connection<S> {
     }
 
     /// The socket is empty.
-    fn expect_input(&mut self, poll: &mut impl Poll<Stream = S>) {
+    fn expect_input(&mut self, poll: &mut impl Interest<Stream = S>) {
         self.is_readable = false;
         if let Err(error) = poll.expect_input(&mut self.stream) {
             self.forsake(&error);
@@ -139,7 +145,7 @@ impl<S: Stream> Connection<S> {
     }
 
     /// One write; takes off `bytes` what the socket took.
-    pub(crate) fn write(&mut self, bytes: &mut impl Buf) -> Written {
+    pub fn write(&mut self, bytes: &mut impl Buf) -> Written {
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let count = bytes.chunks_vectored(&mut slices);
         match self.stream.write_vectored(&slices[..count]) {
@@ -158,7 +164,7 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Bytes written in this turn so far.
-    pub(crate) const fn written_in(&mut self, turn: u64) -> usize {
+    pub const fn written_in(&mut self, turn: u64) -> usize {
         if self.turn != turn {
             self.turn = turn;
             self.written = 0;
@@ -167,16 +173,16 @@ impl<S: Stream> Connection<S> {
     }
 
     /// The socket is full: room is announced.
-    pub(crate) fn expect_room(&mut self, poll: &mut impl Poll<Stream = S>) {
+    pub fn expect_room(&mut self, poll: &mut impl Interest<Stream = S>) {
         self.output = Output::Blocked;
-        if let Err(error) = poll.expect_room(&mut self.stream, source(self.id)) {
+        if let Err(error) = poll.expect_room(&mut self.stream) {
             self.forsake(&error);
         }
     }
 
     /// Everything is written: room is announced no more.
-    pub(crate) fn forget_room(&mut self, poll: &mut impl Poll<Stream = S>) {
-        if let Err(error) = poll.forget_room(&mut self.stream, source(self.id)) {
+    pub fn forget_room(&mut self, poll: &mut impl Interest<Stream = S>) {
+        if let Err(error) = poll.forget_room(&mut self.stream) {
             self.forsake(&error);
         }
     }
@@ -188,18 +194,14 @@ impl<S: Stream> Connection<S> {
     }
 
     /// The socket takes nothing any more. What came before its end may still be read.
-    pub(crate) const fn fail_output(&mut self) {
+    pub const fn fail_output(&mut self) {
         self.output = Output::Failed;
         self.is_readable = true;
         self.is_read_closed = true;
     }
 
     /// The socket without the rest.
-    pub(crate) fn into_stream(self) -> S {
+    pub fn into_stream(self) -> S {
         self.stream
     }
-}
-
-const fn source(id: ConnId) -> Source {
-    Source::Connection(id.slot() as usize)
 }

@@ -300,10 +300,11 @@ impl<P: Poll> EventLoop<P> {
                 return;
             }
         };
-        match Connection::new(stream, peer, id, &mut self.poll) {
-            Ok(connection) => {
+        let slot = id.slot() as usize;
+        match self.poll.register(stream, Source::Connection(slot)) {
+            Ok(stream) => {
                 debug!(%peer, "connection accepted");
-                let slot = id.slot() as usize;
+                let connection = Connection::new(stream, peer, id);
                 if self.connections.len() <= slot {
                     self.connections.resize_with(slot + 1, || None);
                 }

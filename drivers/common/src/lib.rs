@@ -23,7 +23,8 @@ mod poll;
 
 pub use clock::Clock;
 pub use config::Config;
+pub use connection::{Connection, Input, Output, Written};
 pub use error::{BindError, RunError};
 pub use event_loop::{EventLoop, Pause};
 pub use handle::{Handle, Running, Signal};
-pub use poll::{Poll, Readiness, Source, Stream};
+pub use poll::{Interest, Poll, Readiness, Source, Stream};

@@ -11,12 +11,10 @@ use socket2::SockRef;
 ///
 /// A socket that was registered is announced by [`EventLoop::notice`](crate::EventLoop::notice),
 /// at least once, when it becomes ready. It need not be announced again before it was used until
-/// it would block and the methods here were told.
-pub trait Poll: fmt::Debug {
+/// it would block and the methods here and those of [`Interest`] were told.
+pub trait Poll: Interest + fmt::Debug {
     /// A listening socket.
     type Listener: fmt::Debug;
-    /// A connected socket.
-    type Stream: Stream;
 
     /// Registers a listening socket that does not block.
     ///
@@ -46,6 +44,12 @@ pub trait Poll: fmt::Debug {
     ///
     /// The system's.
     fn reregister(&mut self, stream: &mut Self::Stream, source: Source) -> io::Result<()>;
+}
+
+/// Announces what connected sockets are ready for.
+pub trait Interest {
+    /// A connected socket.
+    type Stream: Stream;
 
     /// The socket has no more input, as far as is known: more is to be announced.
     ///
@@ -59,14 +63,14 @@ pub trait Poll: fmt::Debug {
     /// # Errors
     ///
     /// The system's.
-    fn expect_room(&mut self, stream: &mut Self::Stream, source: Source) -> io::Result<()>;
+    fn expect_room(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
 
     /// Everything is written: nobody looks for room any more, if anybody did.
     ///
     /// # Errors
     ///
     /// The system's.
-    fn forget_room(&mut self, stream: &mut Self::Stream, source: Source) -> io::Result<()>;
+    fn forget_room(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
 }
 
 /// A connected socket that does not block.

@@ -6,10 +6,13 @@ use std::{
     time::Duration,
 };
 
-use mio::{Events, Waker, event::Event};
-use zookeeper_common::{EventLoop, Pause, Readiness, RunError, Signal};
+use mio::{Events, Waker};
+use zookeeper_common::{EventLoop, Pause, RunError, Signal};
 
-use crate::{poll::MioPoll, token::Token};
+use crate::{
+    poll::{MioPoll, readiness},
+    token::Token,
+};
 
 /// Events taken from the system at a time.
 const EVENTS_MAX: usize = 1_024;
@@ -64,14 +67,5 @@ pub(crate) fn run(mut event_loop: EventLoop<MioPoll>, signals: &Signals) -> Resu
             }
         }
         event_loop.work()?;
-    }
-}
-
-fn readiness(event: &Event) -> Readiness {
-    Readiness {
-        is_readable: event.is_readable(),
-        is_writable: event.is_writable(),
-        is_read_closed: event.is_read_closed(),
-        is_broken: event.is_error() || event.is_write_closed(),
     }
 }

@@ -8,10 +8,11 @@ use std::{
 
 use mio::{
     Events, Interest, Poll, Registry,
+    event::Event,
     net::{TcpListener, TcpStream},
 };
 use socket2::SockRef;
-use zookeeper_common::{Source, Stream};
+use zookeeper_common::{Readiness, Source, Stream};
 
 use crate::token::Token;
 
@@ -28,23 +29,6 @@ impl MioPoll {
         self.0.registry()
     }
 
-    /// The only place that changes the write interest: armed when the socket is full, disarmed when
-    /// everything is written.
-    fn set_write_interest(
-        &self,
-        stream: &mut MioStream,
-        source: Source,
-        is_armed: bool,
-    ) -> io::Result<()> {
-        if stream.is_armed == is_armed {
-            return Ok(());
-        }
-        stream.is_armed = is_armed;
-        let interest =
-            if is_armed { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        self.registry().reregister(&mut stream.socket, token(source), interest)
-    }
-
     pub(crate) fn wait(&mut self, events: &mut Events, timeout: Duration) -> io::Result<()> {
         self.0.poll(events, Some(timeout))
     }
@@ -52,7 +36,6 @@ impl MioPoll {
 
 impl zookeeper_common::Poll for MioPoll {
     type Listener = TcpListener;
-    type Stream = MioStream;
 
     fn listen(
         &mut self,
@@ -76,27 +59,51 @@ impl zookeeper_common::Poll for MioPoll {
         stream: std::net::TcpStream,
         source: Source,
     ) -> io::Result<Self::Stream> {
-        let mut socket = TcpStream::from_std(stream);
-        self.registry().register(&mut socket, token(source), Interest::READABLE)?;
-        Ok(MioStream { socket, is_armed: false })
+        let socket = TcpStream::from_std(stream);
+        MioStream::register(socket, token(source), Interest::READABLE, self.registry())
     }
 
     fn reregister(&mut self, stream: &mut Self::Stream, source: Source) -> io::Result<()> {
+        stream.token = token(source);
         stream.is_armed = false;
-        self.registry().reregister(&mut stream.socket, token(source), Interest::READABLE)
+        self.registry().reregister(&mut stream.socket, stream.token, Interest::READABLE)
     }
+}
+
+impl zookeeper_common::Interest for MioPoll {
+    type Stream = MioStream;
+
+    fn expect_input(&mut self, stream: &mut Self::Stream) -> io::Result<()> {
+        Edges(self.registry()).expect_input(stream)
+    }
+
+    fn expect_room(&mut self, stream: &mut Self::Stream) -> io::Result<()> {
+        Edges(self.registry()).expect_room(stream)
+    }
+
+    fn forget_room(&mut self, stream: &mut Self::Stream) -> io::Result<()> {
+        Edges(self.registry()).forget_room(stream)
+    }
+}
+
+/// Announces by the edges of a registry.
+#[derive(Debug)]
+pub(crate) struct Edges<'a>(pub(crate) &'a Registry);
+
+impl zookeeper_common::Interest for Edges<'_> {
+    type Stream = MioStream;
 
     /// An edge announces it.
     fn expect_input(&mut self, _stream: &mut Self::Stream) -> io::Result<()> {
         Ok(())
     }
 
-    fn expect_room(&mut self, stream: &mut Self::Stream, source: Source) -> io::Result<()> {
-        self.set_write_interest(stream, source, true)
+    fn expect_room(&mut self, stream: &mut Self::Stream) -> io::Result<()> {
+        stream.set_write_interest(true, self.0)
     }
 
-    fn forget_room(&mut self, stream: &mut Self::Stream, source: Source) -> io::Result<()> {
-        self.set_write_interest(stream, source, false)
+    fn forget_room(&mut self, stream: &mut Self::Stream) -> io::Result<()> {
+        stream.set_write_interest(false, self.0)
     }
 }
 
@@ -104,8 +111,38 @@ impl zookeeper_common::Poll for MioPoll {
 #[derive(Debug)]
 pub(crate) struct MioStream {
     socket: TcpStream,
+    token: mio::Token,
     /// Whether write interest is registered.
     is_armed: bool,
+}
+
+impl MioStream {
+    /// Registers a socket.
+    pub(crate) fn register(
+        mut socket: TcpStream,
+        token: mio::Token,
+        interest: Interest,
+        registry: &Registry,
+    ) -> io::Result<Self> {
+        registry.register(&mut socket, token, interest)?;
+        Ok(Self { socket, token, is_armed: interest.is_writable() })
+    }
+
+    pub(crate) const fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// The only place that changes the write interest: armed when the socket is full, disarmed when
+    /// everything is written.
+    fn set_write_interest(&mut self, is_armed: bool, registry: &Registry) -> io::Result<()> {
+        if self.is_armed == is_armed {
+            return Ok(());
+        }
+        self.is_armed = is_armed;
+        let interest =
+            if is_armed { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        registry.reregister(&mut self.socket, self.token, interest)
+    }
 }
 
 impl Stream for MioStream {
@@ -136,4 +173,14 @@ impl Write for MioStream {
 
 const fn token(source: Source) -> mio::Token {
     Token::Socket(source).pack()
+}
+
+/// What the system says of a socket.
+pub(crate) fn readiness(event: &Event) -> Readiness {
+    Readiness {
+        is_readable: event.is_readable(),
+        is_writable: event.is_writable(),
+        is_read_closed: event.is_read_closed(),
+        is_broken: event.is_error() || event.is_write_closed(),
+    }
 }

@@ -108,6 +108,31 @@ fn a_slow_callback_holds_up_callbacks_alone() {
 }
 
 #[test]
+fn callbacks_of_refused_requests_stay_behind_those_before_them() {
+    let server = start();
+    let client = connect(server.address());
+    let gate = Gate::default();
+    let (said, heard) = listen();
+    let (slow, first) = (gate.clone(), said.clone());
+    client.submit(&Exists::new("/"), move |_| {
+        slow.pass();
+        say(&first, (1, thread::current().id()));
+    });
+    gate.wait_for(1);
+    client.close();
+    // The session is over, but its callbacks are not.
+    client.submit(&Exists::new("/"), move |result| {
+        assert_eq!(result, Err(SubmitError::Closed.into()));
+        say(&said, (2, thread::current().id()));
+    });
+    assert_eq!(heard.so_far(), []);
+    gate.open();
+    let (one, two) = (heard.next(), heard.next());
+    assert_eq!((one.0, two), (1, (2, one.1)));
+    heard.end();
+}
+
+#[test]
 fn a_panic_ends_nothing() {
     let server = start();
     let client = connect(server.address());

@@ -79,10 +79,10 @@ impl Callbacks {
         has_room
     }
 
-    /// Runs it behind what is there; here and now if the thread has ended.
+    /// Runs it behind what is there; here and now if the thread has run its last.
     pub(super) fn run(&self, callback: Callback) {
         let mut state = self.lock();
-        if state.is_closed {
+        if state.is_over {
             drop(state);
             guarded(callback);
         } else {
@@ -132,7 +132,6 @@ impl Callbacks {
         while let Some(callback) = self.next() {
             guarded(callback);
         }
-        self.lock().is_over = true;
         self.ended.notify_all();
     }
 
@@ -148,6 +147,8 @@ impl Callbacks {
                 return Some(callback);
             }
             if state.is_closed {
+                // From here on nothing is queued that nobody would run.
+                state.is_over = true;
                 return None;
             }
             state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);

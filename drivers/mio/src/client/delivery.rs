@@ -185,7 +185,7 @@ impl Outbox {
     }
 
     /// What a watcher owns is dropped where it ran.
-    fn release(&mut self, target: Target) {
+    pub(super) fn release(&mut self, target: Target) {
         self.0.push(Box::new(move || drop(target)));
     }
 }

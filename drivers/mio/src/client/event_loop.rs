@@ -11,9 +11,9 @@ use std::{
 use mio::{Events, Poll, Token};
 use tracing::{error, info};
 use zookeeper_core::{
-    Rng, Secret,
+    Rng,
     client::{
-        Auth, CloseReason, Config, ConnectionState, Credentials, RequestError, SubmitError,
+        CloseReason, Config, ConnectionState, Credentials, RequestError, SubmitError,
         SubmitOptions, WatcherId,
     },
     wire::{Reader, Request, Response},
@@ -56,8 +56,7 @@ pub(super) struct EventLoop {
     shared: Arc<Shared>,
     resolver: Resolver,
     settings: Settings,
-    /// What the next session is made from.
-    config: Arc<Config>,
+    /// Seeds the sessions that follow the first.
     rng: Rng,
     /// Whether the callback thread keeps up.
     has_room: bool,
@@ -82,8 +81,8 @@ impl EventLoop {
         let mut rng = Rng::new(seed);
         let seed = rng.next_u64();
         let steppable = match credentials {
-            Some(credentials) => Steppable::resume(Arc::clone(&config), TOKENS, seed, credentials),
-            None => Steppable::new(Arc::clone(&config), TOKENS, seed),
+            Some(credentials) => Steppable::resume(config, TOKENS, seed, credentials),
+            None => Steppable::new(config, TOKENS, seed),
         };
         shared.status.update(steppable.session(), ConnectionState::Suspended);
         Self {
@@ -93,7 +92,6 @@ impl EventLoop {
             shared,
             resolver,
             settings,
-            config,
             rng,
             has_room: true,
             reads_left: 0,
@@ -254,6 +252,8 @@ impl EventLoop {
             Work::RemoveWatches { watcher: Some(target), .. }
                 if self.delivery.watchers.id(&target).is_none() =>
             {
+                // Callers' things are let go where callbacks run.
+                self.delivery.callbacks.release(target);
                 let error = Err(RequestError::NoWatcher);
                 return pending.complete(error, &mut self.delivery.callbacks.0);
             }
@@ -262,16 +262,10 @@ impl EventLoop {
                 (watcher, self.steppable.remove_watches(&path, watcher, kind, local))
             }
             Work::AddAuth { scheme, credentials } => {
-                let result = self.steppable.add_auth(&scheme, &credentials.0);
-                if result.is_ok() {
-                    let auth = Auth { scheme, credentials: Secret(credentials.0.into()) };
-                    Arc::make_mut(&mut self.config).auth.push(auth);
-                }
-                (None, result)
+                (None, self.steppable.add_auth(&scheme, &credentials.0))
             }
             Work::UpdateHosts(hosts) => {
-                self.steppable.update_hosts(hosts.clone());
-                Arc::make_mut(&mut self.config).hosts = hosts;
+                self.steppable.update_hosts(hosts);
                 return pending.complete(Ok(Response::Empty), &mut self.delivery.callbacks.0);
             }
         };
@@ -298,8 +292,8 @@ impl EventLoop {
         }
         info!("a new session follows");
         self.delivery.closed = None;
-        let config = Arc::clone(&self.config);
-        self.steppable = Steppable::new(config, TOKENS, self.rng.next_u64());
+        self.steppable.renew(self.rng.next_u64());
+        self.publish();
         true
     }
 }
@@ -309,8 +303,9 @@ impl Drop for EventLoop {
     fn drop(&mut self) {
         let reason = self.delivery.closed.take().unwrap_or(CloseReason::Detached);
         let error = reason.submit_error();
-        for Command { pending, .. } in self.shared.commands.close(error) {
+        for Command { work, pending } in self.shared.commands.close(error) {
             pending.refuse(error, &mut self.delivery.callbacks.0);
+            self.delivery.callbacks.0.push(Box::new(move || drop(work)));
         }
         self.flush();
         self.shared.callbacks.close();

@@ -25,7 +25,6 @@ mod builder;
 mod call;
 mod callbacks;
 mod commands;
-mod connection;
 mod delivery;
 mod error;
 mod event_loop;

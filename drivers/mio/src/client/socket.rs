@@ -3,9 +3,10 @@
 use std::{collections::VecDeque, io, net::SocketAddr};
 
 use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
+use zookeeper_common::Connection;
 use zookeeper_core::{ConnId, Disconnect, Instant};
 
-use super::connection::Connection;
+use crate::poll::{MioStream, readiness};
 
 /// One attempt that the session has asked for.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub(super) enum Stage {
     Ready,
     /// The system connects.
     Connecting {
-        stream: TcpStream,
+        stream: MioStream,
         peer: SocketAddr,
         /// When the next address is tried, if there is one.
         until: Instant,
@@ -35,7 +36,7 @@ pub(super) enum Stage {
         is_news: bool,
     },
     /// Bytes flow.
-    Open(Box<Connection>),
+    Open(Box<Connection<MioStream>>),
 }
 
 /// What became of an attempt.
@@ -69,7 +70,7 @@ impl Attempt {
         match &mut self.stage {
             Stage::Resolving | Stage::Ready => {}
             Stage::Connecting { is_news, .. } => *is_news = true,
-            Stage::Open(connection) => connection.notice(event),
+            Stage::Open(connection) => connection.notice(readiness(event)),
         }
     }
 
@@ -104,8 +105,8 @@ impl Attempt {
                 }
                 Stage::Connecting { stream, until, is_news, .. } => {
                     if std::mem::take(is_news) {
-                        match is_connected(stream) {
-                            Ok(true) => return self.finish(token),
+                        match is_connected(stream.socket()) {
+                            Ok(true) => return self.finish(),
                             Ok(false) => {}
                             Err(error) => {
                                 failure = error.kind().into();
@@ -131,10 +132,10 @@ impl Attempt {
         now + left / sharers
     }
 
-    fn finish(&mut self, token: Token) -> Progress {
+    fn finish(&mut self) -> Progress {
         match std::mem::replace(&mut self.stage, Stage::Resolving) {
             Stage::Connecting { stream, peer, .. } => {
-                let connection = Connection::new(stream, peer, token);
+                let connection = Connection::new(stream, peer, self.conn).unknown();
                 self.stage = Stage::Open(Box::new(connection));
                 self.addresses.clear();
                 Progress::Connected(peer)
@@ -148,10 +149,9 @@ impl Attempt {
 }
 
 /// Begins to connect. A socket that fails is closed by being dropped.
-fn open(peer: SocketAddr, token: Token, registry: &Registry) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(peer)?;
-    registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-    Ok(stream)
+fn open(peer: SocketAddr, token: Token, registry: &Registry) -> io::Result<MioStream> {
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    MioStream::register(TcpStream::connect(peer)?, token, interest, registry)
 }
 
 /// Whether the system has connected a socket. Events that were meant for an older socket do no

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
 use mio::{Registry, Token, event};
-use zookeeper_common::Clock;
+use zookeeper_common::{Clock, Connection, Input, Output, Stream, Written};
 use zookeeper_core::{
     ConnId, Disconnect, Instant,
     client::{
@@ -13,10 +13,8 @@ use zookeeper_core::{
     wire::{Request, WatcherType},
 };
 
-use super::{
-    connection::{Connection, Input, Output, Written},
-    socket::{Attempt, Progress, Stage},
-};
+use super::socket::{Attempt, Progress, Stage};
+use crate::poll::Edges;
 
 /// Bytes read at a time.
 const BUFFER_LENGTH: usize = 64 << 10;
@@ -175,7 +173,7 @@ impl Steppable {
         self.turn += 1;
         for purpose in [Purpose::Session, Purpose::Probe] {
             self.advance(purpose, registry);
-            self.read(purpose);
+            self.read(purpose, registry);
         }
     }
 
@@ -261,6 +259,14 @@ impl Steppable {
     pub fn update_hosts(&mut self, hosts: Vec<HostPort>) -> bool {
         let now = self.begin_command();
         self.session.update_hosts(now, hosts)
+    }
+
+    /// Begins a new session in place of one that is over: see [`Session::successor`].
+    pub fn renew(&mut self, seed: u64) {
+        let now = self.begin_command();
+        self.session = self.session.successor(now, seed);
+        self.attempts = [None, None];
+        self.unresolved.clear();
     }
 
     /// Ends the session on the server, behind everything submitted so far. Go on until the last
@@ -366,7 +372,7 @@ impl Steppable {
     }
 
     /// One read, if the session wants it.
-    fn read(&mut self, purpose: Purpose) {
+    fn read(&mut self, purpose: Purpose, registry: &Registry) {
         let Some(Attempt { conn, stage: Stage::Open(connection), .. }) =
             &mut self.attempts[index(purpose)]
         else {
@@ -377,7 +383,7 @@ impl Steppable {
             return;
         }
         let input = if self.session.wants_read(conn) {
-            connection.read(&mut self.buffer)
+            connection.read(&mut self.buffer, &mut Edges(registry))
         } else if is_lost(connection) {
             // What is still unread of it is lost; the session must not wait for it.
             Input::Ended(Disconnect::Reset)
@@ -428,7 +434,7 @@ impl Steppable {
         }
         loop {
             let Some(mut transmit) = self.session.poll_transmit(conn) else {
-                connection.set_write_interest(false, registry);
+                connection.forget_room(&mut Edges(registry));
                 return;
             };
             if connection.written_in(self.turn) >= BYTES_WRITTEN_PER_TURN {
@@ -438,9 +444,7 @@ impl Steppable {
             match connection.write(&mut transmit) {
                 Written::Some => {}
                 Written::Blocked => {
-                    connection.output = Output::Blocked;
-                    connection.set_write_interest(true, registry);
-                    return;
+                    return connection.expect_room(&mut Edges(registry));
                 }
                 Written::Failed => return connection.fail_output(),
             }
@@ -457,7 +461,7 @@ impl Steppable {
 }
 
 /// Whether nothing can be sent any more.
-fn is_lost(connection: &Connection) -> bool {
+fn is_lost<S: Stream>(connection: &Connection<S>) -> bool {
     connection.is_broken || connection.output == Output::Failed
 }
 

@@ -122,6 +122,11 @@ impl World {
         self.driver.remove_watches(self.now, path, watcher, kind, local)
     }
 
+    /// Forgets one watcher's watches of one kind at once.
+    pub fn forget_watch(&mut self, path: &str, watcher: WatcherId, kind: WatcherType) {
+        self.driver.session_mut().forget_watch(self.now, path, watcher, kind);
+    }
+
     /// Replaces the list of servers; whether the session moves.
     pub fn update_hosts(&mut self, hosts: &[&str]) -> bool {
         let host = |host: &&str| HostPort { host: (*host).into(), port: 2181 };

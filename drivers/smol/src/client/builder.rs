@@ -4,6 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
+use zookeeper_common::Clock;
 use zookeeper_core::{
     Rng, Secret,
     client::{
@@ -13,11 +14,9 @@ use zookeeper_core::{
 };
 
 use super::{
-    Client, Driver,
-    clock::Clock,
-    executor,
+    Client, Driver, executor,
     retry::random,
-    shared::{Renewal, Settings, Shared},
+    shared::{Settings, Shared},
 };
 
 /// Why there is no client.
@@ -151,10 +150,10 @@ impl ClientBuilder {
         let config = Arc::new(self.config);
         let seed = rng.next_u64();
         let session = match self.credentials {
-            Some(credentials) => Session::resume(Arc::clone(&config), now, seed, credentials),
-            None => Session::new(Arc::clone(&config), now, seed),
+            Some(credentials) => Session::resume(config, now, seed, credentials),
+            None => Session::new(config, now, seed),
         };
-        let renewal = self.renews_expired.then_some(Renewal { config, rng });
+        let renewal = self.renews_expired.then_some(rng);
         let shared = Shared::new(clock, session, renewal, self.settings);
         let driver = Driver::new(Arc::clone(&shared));
         (Client::new(shared, self.chroot), driver)

@@ -127,7 +127,7 @@ impl Driver {
         while let Some(action) = self.todo.actions.pop_front() {
             match action {
                 Action::Connect { conn, host, deadline, .. } => {
-                    let deadline = self.shared.clock.to_system(deadline);
+                    let deadline = self.shared.clock.system_time(deadline);
                     let attempt = resolve::connect(host, deadline, self.lookups.clone());
                     self.links.push(Link::new(conn, attempt));
                 }
@@ -147,11 +147,9 @@ impl Driver {
     /// busy session moves its deadlines with every request.
     fn arm(&mut self, deadline: Option<Instant>) {
         let Some(deadline) = deadline else { return };
-        if self.armed.is_none_or(|armed| deadline < armed)
-            && let Some(at) = self.shared.clock.to_system(deadline)
-        {
+        if self.armed.is_none_or(|armed| deadline < armed) {
             self.armed = Some(deadline);
-            self.timer.set_at(at);
+            self.timer.set_at(self.shared.clock.system_time(deadline));
         }
     }
 }

@@ -13,7 +13,7 @@ use async_io::Async;
 use bytes::Buf as _;
 use zookeeper_core::{ConnId, Disconnect, client::Session};
 
-use super::resolve::{Connected, disconnect};
+use super::resolve::Connected;
 
 /// Bytes taken from the session at a time. They are copied, so that no system call is made while
 /// the session is locked.
@@ -165,7 +165,7 @@ impl Socket {
                     Poll::Pending => return self.failure.map(LinkEvent::Ended),
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => {
-                        return Some(LinkEvent::Ended(disconnect(error.kind())));
+                        return Some(LinkEvent::Ended(error.kind().into()));
                     }
                 }
             }
@@ -182,7 +182,7 @@ impl Socket {
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => self.is_readable = false,
                     io::ErrorKind::Interrupted => {}
-                    kind => return Some(LinkEvent::Ended(disconnect(kind))),
+                    kind => return Some(LinkEvent::Ended(kind.into())),
                 },
             }
         }
@@ -212,7 +212,7 @@ impl Socket {
     }
 
     fn fail(&mut self, kind: io::ErrorKind) {
-        self.failure = Some(disconnect(kind));
+        self.failure = Some(kind.into());
         self.output = Vec::new();
         self.written = 0;
         // Whatever the peer said last is there already.

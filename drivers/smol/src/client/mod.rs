@@ -46,7 +46,6 @@
 
 mod builder;
 mod call;
-mod clock;
 mod driver;
 mod executor;
 mod handle;

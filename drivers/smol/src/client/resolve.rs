@@ -52,16 +52,16 @@ impl Drop for Lookup {
 /// Connects to one of the host's addresses, in the system's order, until `deadline`.
 pub(crate) async fn connect(
     host: HostPort,
-    deadline: Option<SystemInstant>,
+    deadline: SystemInstant,
     lookups: Lookups,
 ) -> Result<Connected, Disconnect> {
     let addresses = resolve(host, &lookups).await.ok_or(Disconnect::Unresolved)?;
     let mut failure = Disconnect::Unresolved;
     for (index, &address) in addresses.iter().enumerate() {
-        let until = deadline.map(|deadline| share(deadline, addresses.len() - index));
+        let until = share(deadline, addresses.len() - index);
         match connect_to(address, until).await {
             Ok(stream) => return Ok((stream, address)),
-            Err(error) => failure = disconnect(error.kind()),
+            Err(error) => failure = error.kind().into(),
         }
     }
     Err(failure)
@@ -95,10 +95,7 @@ async fn resolve(host: HostPort, lookups: &Lookups) -> Option<Vec<SocketAddr>> {
     }
 }
 
-async fn connect_to(
-    address: SocketAddr,
-    until: Option<SystemInstant>,
-) -> io::Result<Async<TcpStream>> {
+async fn connect_to(address: SocketAddr, until: SystemInstant) -> io::Result<Async<TcpStream>> {
     let connecting = async {
         let stream = Async::<TcpStream>::connect(address).await?;
         stream.get_ref().set_nodelay(true)?;
@@ -109,24 +106,11 @@ async fn connect_to(
         }
         Ok(stream)
     };
-    let Some(until) = until else { return connecting.await };
     let timeout = async {
         Timer::at(until).await;
         Err(io::ErrorKind::TimedOut.into())
     };
     future::or(connecting, timeout).await
-}
-
-/// How the session calls an error of a socket.
-pub(crate) const fn disconnect(kind: io::ErrorKind) -> Disconnect {
-    match kind {
-        io::ErrorKind::ConnectionRefused => Disconnect::Refused,
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => Disconnect::Reset,
-        io::ErrorKind::TimedOut => Disconnect::TimedOut,
-        kind => Disconnect::Other(kind),
-    }
 }
 
 #[cfg(test)]
@@ -154,7 +138,7 @@ mod tests {
         let port = listener.local_addr().expect("bound").port();
         let deadline = SystemInstant::now() + Duration::from_secs(60);
         let lookups = Lookups::default();
-        let connected = connect(host("localhost", port), Some(deadline), lookups.clone());
+        let connected = connect(host("localhost", port), deadline, lookups.clone());
         let (stream, peer) = async_io::block_on(connected).expect("one address listens");
         assert!(peer.ip().is_loopback());
         assert!(stream.get_ref().nodelay().expect("a socket"));
@@ -166,7 +150,9 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         drop(listener);
-        let result = async_io::block_on(connect(host("127.0.0.1", port), None, Lookups::default()));
+        let deadline = SystemInstant::now() + Duration::from_secs(60);
+        let result =
+            async_io::block_on(connect(host("127.0.0.1", port), deadline, Lookups::default()));
         assert_eq!(result.map(|(_, peer)| peer), Err(Disconnect::Refused));
     }
 }

@@ -10,21 +10,20 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use tracing::{debug, info, warn};
+use zookeeper_common::Clock;
 use zookeeper_core::{
-    Instant, Rng, Secret,
+    Instant, Rng,
     client::{
-        Action, Auth, Chroot, CloseReason, Config, ConnectionState, Error, Event, HostPort,
-        KeeperState, Operation, Purpose, RequestError, RequestId, Session, SubmitError,
-        SubmitOptions, WatcherId, operation::RemoveWatches,
+        Action, Chroot, CloseReason, ConnectionState, Error, Event, HostPort, KeeperState,
+        Operation, Purpose, RequestError, RequestId, Session, SubmitError, SubmitOptions,
+        WatcherId, operation::RemoveWatches,
     },
     wire::{self, AddWatchMode, Response, WatcherType},
 };
 
 use super::{
     call::{Call, Slot},
-    clock::Clock,
     requests::{Request, Requests},
     state::States,
     watch::{Watch, WatchCell, WatchUpdate},
@@ -62,14 +61,8 @@ pub(crate) struct Inner {
     /// The session panicked, and is not to be touched again.
     is_broken: bool,
     close_reason: Option<CloseReason>,
-    renewal: Option<Renewal>,
-}
-
-/// How a new session is made when one has expired.
-#[derive(Debug)]
-pub(crate) struct Renewal {
-    pub(crate) config: Arc<Config>,
-    pub(crate) rng: Rng,
+    /// Seeds the sessions that follow one that has expired, if any are to.
+    renewal: Option<Rng>,
 }
 
 /// What is left to do when the lock is not held any more.
@@ -85,7 +78,7 @@ impl Shared {
     pub(crate) fn new(
         clock: Clock,
         session: Session,
-        renewal: Option<Renewal>,
+        renewal: Option<Rng>,
         settings: Settings,
     ) -> Arc<Self> {
         let inner = Inner {
@@ -182,24 +175,14 @@ impl Shared {
     /// Takes on an identity.
     pub(crate) fn add_auth(&self, scheme: &str, credentials: &[u8]) -> Call<()> {
         self.submit_other(|inner, now| {
-            let id = inner.open_session()?.add_auth(now, scheme, credentials)?;
-            // A refusal ends the session for good, so there is no need to wait for the answer.
-            if let Some(renewal) = &mut inner.renewal {
-                let credentials = Secret(Bytes::copy_from_slice(credentials));
-                let auth = Auth { scheme: scheme.to_owned(), credentials };
-                Arc::make_mut(&mut renewal.config).auth.push(auth);
-            }
-            Ok(id)
+            Ok(inner.open_session()?.add_auth(now, scheme, credentials)?)
         })
     }
 
     /// Replaces the list of servers, which is not empty. Whether the session moves at once.
     pub(crate) fn update_hosts(&self, hosts: Vec<HostPort>) -> bool {
         self.command(|inner, now| {
-            if let Some(renewal) = &mut inner.renewal {
-                Arc::make_mut(&mut renewal.config).hosts.clone_from(&hosts);
-            }
-            inner.session.update_hosts(now, hosts)
+            inner.open_session().is_ok_and(|session| session.update_hosts(now, hosts))
         })
     }
 
@@ -217,16 +200,22 @@ impl Shared {
                 return Err(RequestError::NoWatcher.into());
             }
             let session = inner.open_session()?;
-            Ok(session.remove_watches(now, &cell.path, Some(id), cell.kind, true)?)
+            let removal = session.remove_watches(now, &cell.path, Some(id), cell.kind, true);
+            if removal.is_err() {
+                // It is gone all the same.
+                session.forget_watch(now, &cell.path, id, cell.kind);
+            }
+            Ok(removal?)
         })
     }
 
     /// Forgets a watch that nobody reads any more.
     pub(crate) fn forget_watch(&self, cell: &Arc<WatchCell>, id: WatcherId) {
-        let mut inner = self.lock();
-        if inner.forget(cell, id) {
-            inner.session.forget_watch(&cell.path, id, cell.kind);
-        }
+        self.command(|inner, now| {
+            if inner.forget(cell, id) {
+                inner.session.forget_watch(now, &cell.path, id, cell.kind);
+            }
+        });
     }
 
     /// Ends the session, gracefully while time allows.
@@ -234,8 +223,10 @@ impl Shared {
         let timeout = self.settings.close_timeout;
         self.command(|inner, now| {
             inner.renewal = None;
-            inner.close_deadline.get_or_insert(now + timeout);
-            inner.session.close(now);
+            if let Ok(session) = inner.open_session() {
+                session.close(now);
+                inner.close_deadline.get_or_insert(now + timeout);
+            }
         });
     }
 
@@ -305,7 +296,9 @@ impl Inner {
     /// Ends here, but not on the server. There will be no new session.
     pub(crate) fn detach(&mut self, now: Instant) {
         self.renewal = None;
-        self.session.detach(now);
+        if let Ok(session) = self.open_session() {
+            session.detach(now);
+        }
     }
 
     /// Nobody does the session's work any more.
@@ -341,7 +334,7 @@ impl Inner {
             while let Some(closed) = self.pass_event(todo) {
                 is_idle = false;
                 if let Some((id, cell)) = self.forgotten.take() {
-                    self.session.forget_watch(&cell.path, id, cell.kind);
+                    self.session.forget_watch(now, &cell.path, id, cell.kind);
                 }
                 if let Some(reason) = closed {
                     self.end(now, reason, todo);
@@ -430,9 +423,8 @@ impl Inner {
         }
         self.states.change(ConnectionState::Lost, &mut todo.wakers);
         match &mut self.renewal {
-            Some(renewal) if has_expired(&reason) => {
-                let seed = renewal.rng.next_u64();
-                self.session = Session::new(Arc::clone(&renewal.config), now, seed);
+            Some(seeds) if reason.is_expiry() => {
+                self.session = self.session.successor(now, seeds.next_u64());
                 todo.actions.clear();
                 todo.is_renewed = true;
             }
@@ -466,12 +458,4 @@ impl std::fmt::Debug for Inner {
             .field("watches", &self.watches.len())
             .finish_non_exhaustive()
     }
-}
-
-/// Whether the session ended because the server has none any more.
-const fn has_expired(reason: &CloseReason) -> bool {
-    matches!(
-        reason,
-        CloseReason::Expired | CloseReason::ForeignSession(_) | CloseReason::SelfExpired
-    )
 }

@@ -38,7 +38,6 @@ impl AsyncPoll {
 
 impl zookeeper_common::Poll for AsyncPoll {
     type Listener = AsyncSocket<TcpListener>;
-    type Stream = AsyncSocket<TcpStream>;
 
     fn listen(&mut self, socket: TcpListener, source: Source) -> io::Result<Self::Listener> {
         let socket = Async::new_nonblocking(socket)?;
@@ -73,17 +72,21 @@ impl zookeeper_common::Poll for AsyncPoll {
         stream.waker = self.waker(source);
         stream.expect_input()
     }
+}
+
+impl zookeeper_common::Interest for AsyncPoll {
+    type Stream = AsyncSocket<TcpStream>;
 
     fn expect_input(&mut self, stream: &mut Self::Stream) -> io::Result<()> {
         stream.expect_input()
     }
 
-    fn expect_room(&mut self, stream: &mut Self::Stream, _source: Source) -> io::Result<()> {
+    fn expect_room(&mut self, stream: &mut Self::Stream) -> io::Result<()> {
         stream.arm(Async::poll_writable)
     }
 
     /// The reactor announces room once for each time it was expected, and that was taken note of.
-    fn forget_room(&mut self, _stream: &mut Self::Stream, _source: Source) -> io::Result<()> {
+    fn forget_room(&mut self, _stream: &mut Self::Stream) -> io::Result<()> {
         Ok(())
     }
 }
