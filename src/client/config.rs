@@ -30,7 +30,8 @@ pub struct Config {
     /// inclusive. A longer reply fails its request alone.
     pub frame_length_max: usize,
     /// How long a request may take, from its submission, unless it brings its own time;
-    /// `zookeeper.request.timeout`. `None` is for ever.
+    /// `zookeeper.request.timeout`. `None` is for ever. A session that closes waits as long for
+    /// each answer that is due before its end, and for the session time-out where this is `None`.
     pub request_timeout: Option<Duration>,
     /// Whether watches are set again after a reconnect: the inverse of
     /// `zookeeper.disableAutoWatchReset`.

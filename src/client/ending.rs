@@ -62,12 +62,12 @@ impl Session {
         self.finish(reason);
     }
 
-    /// The server confirmed the end of the session.
-    pub(super) fn end_closed(&mut self) {
+    /// The server answered `closeSession`: confirmed, or refused as a read-only server may.
+    pub(super) fn end_closed(&mut self, confirmed: bool) {
         let sent = self.drop_link(LostReason::SessionEnded);
         self.fail_all(Loss::Closed, sent);
         self.enter(KeeperState::Closed);
-        self.finish(CloseReason::Closed { confirmed: true });
+        self.finish(CloseReason::Closed { confirmed });
     }
 
     /// The session is closed while there is no server to tell.
@@ -104,9 +104,10 @@ impl Session {
                 loss.error(maybe_executed)
             }
         };
-        while let Some(auth) = self.requests.auths.pop_front() {
+        while let Some(auth) = self.requests.pop_auth() {
+            let is_late = auth.deadline.is_some_and(|at| at <= now);
             if let Some(id) = auth.id {
-                self.complete(id, Err(loss.error(auth.start < sent)));
+                self.complete(id, Err(error(is_late, auth.start < sent)));
             }
         }
         while let Some(request) = self.requests.pop_in_flight() {
@@ -188,7 +189,7 @@ impl Session {
         }
     }
 
-    /// Tells those that `forget` leaves without a watch.
+    /// Tells those from whom `forget` takes watches.
     pub(super) fn report_lost(
         &mut self,
         forget: impl FnOnce(&mut super::watches::WatchTables) -> Vec<super::WatcherId>,

@@ -50,7 +50,8 @@ pub enum Event<'a> {
         /// Everybody who watches something, in rising order.
         watchers: Vec<WatcherId>,
     },
-    /// These watchers watch nothing any more, and were not told of a change.
+    /// These watchers lost watches without being told of a change; those whose
+    /// [`Session::is_watching`](super::Session::is_watching) is true hold others.
     WatchesLost {
         /// Who, in rising order.
         watchers: Vec<WatcherId>,

@@ -18,7 +18,7 @@ use super::{
     link::{Link, Stage},
     sasl::{Exchange, Progress},
     state::Phase,
-    submit::{Frame, auth_request},
+    submit::{Frame, SET_WATCHES_OVERHEAD, auth_request},
     timers::Timer,
 };
 use crate::{
@@ -136,7 +136,7 @@ impl Session {
     fn prime(&mut self) {
         self.set_stage(Stage::Active);
         for auth in self.auth.clone().iter().rev() {
-            self.write_auth(None, &auth_request(auth));
+            self.write_auth(None, None, &auth_request(auth));
         }
         self.restore_watches();
         self.send_waiting();
@@ -147,7 +147,8 @@ impl Session {
         if !self.config.auto_watch_reset {
             return;
         }
-        let batches = self.watches.batches(self.config.set_watches_bytes_max);
+        let room = self.config.frame_length_max.saturating_sub(SET_WATCHES_OVERHEAD);
+        let batches = self.watches.batches(self.config.set_watches_bytes_max.min(room));
         self.restoring = batches.len();
         for batch in batches.into_iter().rev() {
             let lists =

@@ -82,6 +82,7 @@ pub(super) struct InFlight {
 pub(super) struct AuthInFlight {
     /// `None` where the session repeats it by itself.
     pub(super) id: Option<RequestId>,
+    pub(super) deadline: Option<Instant>,
     pub(super) start: u64,
 }
 
@@ -95,6 +96,8 @@ pub(super) struct Requests {
     waiting_bytes: usize,
     /// Watches on their way.
     registrations: usize,
+    /// Bytes of their paths.
+    registration_bytes: usize,
     deadlines: BTreeSet<(Instant, RequestId)>,
     next_id: u64,
     next_xid: Xid,
@@ -108,6 +111,7 @@ impl Requests {
             auths: VecDeque::new(),
             waiting_bytes: 0,
             registrations: 0,
+            registration_bytes: 0,
             deadlines: BTreeSet::new(),
             next_id: 0,
             next_xid: if first_xid.0 > 0 && first_xid.0 < i32::MAX { first_xid } else { Xid(1) },
@@ -139,6 +143,10 @@ impl Requests {
 
     pub(super) const fn registrations(&self) -> usize {
         self.registrations
+    }
+
+    pub(super) const fn registration_bytes(&self) -> usize {
+        self.registration_bytes
     }
 
     /// Whether a request is in flight that may set a watch at `path`.
@@ -192,6 +200,17 @@ impl Requests {
         Some(request)
     }
 
+    pub(super) fn push_auth(&mut self, auth: AuthInFlight) {
+        self.note(&Purpose::Plain, auth.id, auth.deadline);
+        self.auths.push_back(auth);
+    }
+
+    pub(super) fn pop_auth(&mut self) -> Option<AuthInFlight> {
+        let auth = self.auths.pop_front()?;
+        self.forget(&Purpose::Plain, auth.id, auth.deadline);
+        Some(auth)
+    }
+
     /// The numbers of requests of which no byte was sent are given again: they were never seen.
     pub(super) fn reuse_unsent(&mut self, sent: u64) {
         let first_unsent = self.in_flight.partition_point(|request| request.start < sent);
@@ -206,14 +225,20 @@ impl Requests {
     }
 
     fn note(&mut self, purpose: &Purpose, id: Option<RequestId>, deadline: Option<Instant>) {
-        self.registrations += usize::from(matches!(purpose, Purpose::Watch(_)));
+        if let Purpose::Watch(registration) = purpose {
+            self.registrations += 1;
+            self.registration_bytes += registration.path.len();
+        }
         if let (Some(at), Some(id)) = (deadline, id) {
             self.deadlines.insert((at, id));
         }
     }
 
     fn forget(&mut self, purpose: &Purpose, id: Option<RequestId>, deadline: Option<Instant>) {
-        self.registrations -= usize::from(matches!(purpose, Purpose::Watch(_)));
+        if let Purpose::Watch(registration) = purpose {
+            self.registrations -= 1;
+            self.registration_bytes -= registration.path.len();
+        }
         if let (Some(at), Some(id)) = (deadline, id) {
             self.deadlines.remove(&(at, id));
         }
@@ -224,12 +249,16 @@ impl Requests {
         assert_eq!(bytes, self.waiting_bytes);
         let waiting = self.waiting.iter().map(|waiting| (&waiting.purpose, waiting.deadline));
         let in_flight = self.in_flight.iter().map(|request| (&request.purpose, request.deadline));
-        let (mut watches, mut deadlines) = (0, 0);
-        for (purpose, deadline) in waiting.chain(in_flight) {
-            watches += usize::from(matches!(purpose, Purpose::Watch(_)));
+        let auths = self.auths.iter().map(|auth| (&Purpose::Plain, auth.deadline));
+        let (mut watches, mut watch_bytes, mut deadlines) = (0, 0, 0);
+        for (purpose, deadline) in waiting.chain(in_flight).chain(auths) {
+            if let Purpose::Watch(registration) = purpose {
+                watches += 1;
+                watch_bytes += registration.path.len();
+            }
             deadlines += usize::from(deadline.is_some());
         }
-        assert_eq!(watches, self.registrations);
+        assert_eq!((watches, watch_bytes), (self.registrations, self.registration_bytes));
         assert_eq!(deadlines, self.deadlines.len());
         assert!(self.in_flight.iter().is_sorted_by_key(|request| request.start), "sent in order");
         let ids = self.in_flight.iter().filter_map(|request| request.id);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{
     LostReason, Session,
     inflight::Waiting,
-    link::{Front, Stage},
+    link::{Front, Link, Stage},
     state::Phase,
     timers::Timer,
 };
@@ -54,6 +54,7 @@ impl Session {
                 Timer::Connect => self.lose(LostReason::ConnectTimeout),
                 Timer::Read => self.lose(LostReason::ReadTimeout),
                 Timer::Request => self.end_late_requests(),
+                Timer::Close => self.lose(LostReason::RequestTimeout),
                 Timer::Attempt => self.end_pause(),
                 Timer::Ping => self.ping(),
                 Timer::Probe => self.begin_probe(),
@@ -94,22 +95,33 @@ impl Session {
         }
     }
 
-    /// Whether something that came waits to be handled.
+    /// How long the end of a session that closes may take: from the last answer.
+    pub(super) fn set_close_timer(&mut self) {
+        if self.is_closing && !matches!(self.phase, Phase::Over(_)) {
+            let limit = self.config.request_timeout.unwrap_or(self.times.session);
+            self.timers.set(Timer::Close, self.now + limit);
+        }
+    }
+
+    /// Whether something that came waits to be handled. Before a connection nothing is.
     fn is_heard(&self) -> bool {
         match &self.phase {
             Phase::Linked(link) => {
-                link.end.is_some()
-                    || !matches!(link.front(self.config.frame_length_max), Front::Incomplete)
+                let is_connected = !matches!(link.stage, Stage::Connecting);
+                let front = link.front(self.config.frame_length_max);
+                link.end.is_some() || is_connected && !matches!(front, Front::Incomplete)
             }
             Phase::Waiting(_) | Phase::Over(_) => false,
         }
     }
 
     fn ping(&mut self) {
-        if self.active_link().is_some() {
+        let Phase::Linked(Link { stage: Stage::Active, outbox, .. }) = &self.phase else { return };
+        // What waits to be sent is as good, and behind it pings would pile up.
+        if outbox.len() == 0 {
             self.write_ping();
-            self.sent_something();
         }
+        self.sent_something();
     }
 
     /// Requests whose time is over: those that wait fail alone, one in flight costs the connection,

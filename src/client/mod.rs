@@ -8,12 +8,16 @@
 //!
 //! The lines of the crate's contract hold here too. After any `handle_*`, command or
 //! `Transmit::advance`: drain [`Session::poll_event`] and [`Session::poll_action`], then read
-//! [`Session::poll_timeout`].
+//! [`Session::poll_timeout`]. `examples/tokio.rs` is a whole driver in 150 lines.
+//!
+//! One call's work is bounded by the configuration, not by a constant, where all requests or all
+//! watches are concerned at once: a lost connection completes every request
+//! ([`Config::requests_max`]), and a new one sets every watch again ([`Config::watches_max`]).
 //!
 //! # Order
 //!
-//! - Requests are sent in the order of their submission, and complete in that order, but for those
-//!   whose time is over before they were sent.
+//! - Requests are sent in the order of their submission, and complete in that order. Exceptions are
+//!   those whose time is over before they were sent, and identities, which fail first.
 //! - An event of a watch comes before every reply that shows the newer state; a watch is set
 //!   before its reply is told.
 //! - When a connection is lost, its requests fail before the state changes. When the server ends
@@ -48,7 +52,7 @@ mod timers;
 mod view;
 mod watches;
 
-use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 pub use chroot::Chroot;
 pub use config::{Auth, Backoff, Config, Credentials, SaslLogin};
@@ -95,7 +99,6 @@ pub struct SubmitOptions {
 }
 
 /// A ZooKeeper session, as the client sees it.
-#[derive(Debug)]
 pub struct Session {
     config: Arc<Config>,
     now: Instant,
@@ -302,7 +305,8 @@ impl Session {
     }
 
     /// Ends the session on the server, behind everything submitted so far; nothing more is
-    /// accepted. Ends in [`Event::Closed`], at the latest when no server answers in time.
+    /// accepted. Ends in [`Event::Closed`], at the latest when the server answers nothing for
+    /// [`Config::request_timeout`], or for the session time-out where there is none.
     pub fn close(&mut self, now: Instant) {
         self.advance(now);
         if self.is_closing {
@@ -314,6 +318,7 @@ impl Session {
             Phase::Linked(_) => self.submit_close(),
         }
         self.is_closing = true;
+        self.set_close_timer();
     }
 
     /// Ends here, at once, without ending the session on the server: its ephemerals stay until it
@@ -473,10 +478,26 @@ impl Session {
     /// Says whether more bytes are wanted; the one place that does.
     fn update_wants_read(&mut self) {
         let Phase::Linked(link) = &mut self.phase else { return };
-        let wants_read = link.inbox.len() <= self.config.frame_length_max + READ_AHEAD;
+        let wanted_max = self.config.frame_length_max.saturating_add(READ_AHEAD);
+        let wants_read = link.inbox.len() <= wanted_max;
         if wants_read && !link.wants_read {
             self.actions.push_back(Action::Read(link.conn));
         }
         link.wants_read = wants_read;
+    }
+}
+
+/// Where it stands. Its queues are left out: passwords are among the bytes to be sent.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.session_id())
+            .field("state", &self.state())
+            .field("peer", &self.peer)
+            .field("in_flight", &self.in_flight())
+            .field("queued", &self.queued())
+            .field("watches", &self.watches())
+            .field("last_zxid", &self.last_zxid)
+            .finish_non_exhaustive()
     }
 }

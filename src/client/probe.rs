@@ -82,7 +82,7 @@ impl Session {
 
     /// Asks the next server.
     pub(super) fn begin_probe(&mut self) {
-        if !self.is_connected() || !self.read_only {
+        if !self.is_connected() || !self.read_only || self.is_closing {
             return;
         }
         debug_assert!(self.probe.attempt.is_none(), "one at a time");
@@ -150,7 +150,8 @@ impl Session {
                 self.preferred = Some(attempt.host.clone());
                 self.probe.pause = PAUSE_MIN;
                 self.end_probe(LostReason::Probed("writable"));
-                if matches!(self.phase, Phase::Linked(_)) {
+                // A session that closes does so where it is.
+                if matches!(self.phase, Phase::Linked(_)) && !self.is_closing {
                     self.lose(LostReason::WritableFound);
                 }
             }

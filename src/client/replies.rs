@@ -151,7 +151,13 @@ impl Session {
         match (purpose, id) {
             (Purpose::Close, _) => {
                 self.consume_front();
-                self.end_closed();
+                self.end_closed(error.is_ok());
+                Step::Again
+            }
+            (_, id) if error == ErrorCode::SESSION_CLOSED_REQUIRE_AUTH => {
+                self.consume_front();
+                let culprit = id.map(|id| (id, RequestError::Server(error)));
+                self.refuse(CloseReason::AuthRequired, culprit);
                 Step::Again
             }
             (Purpose::Restore(batch), _) => {
@@ -164,12 +170,6 @@ impl Session {
                 let result = if error.is_ok() { Ok(()) } else { Err(RequestError::Server(error)) };
                 self.complete_removal(id, *removal, header.zxid, result);
                 self.done()
-            }
-            (_, Some(id)) if error == ErrorCode::SESSION_CLOSED_REQUIRE_AUTH => {
-                self.consume_front();
-                let culprit = Some((id, RequestError::Server(error)));
-                self.refuse(CloseReason::AuthRequired, culprit);
-                Step::Again
             }
             (Purpose::Watch(registration), Some(id)) if error.is_ok() => {
                 let registration = Some(registration);
@@ -206,6 +206,7 @@ impl Session {
         if request.deadline.is_some() {
             self.set_request_timer();
         }
+        self.set_close_timer();
         Some(request)
     }
 
@@ -239,10 +240,13 @@ impl Session {
     }
 
     fn handle_auth_reply(&mut self, error: ErrorCode) -> Step {
-        let Some(auth) = self.requests.auths.pop_front() else {
+        let Some(auth) = self.requests.pop_auth() else {
             self.events.push(Queued::Warning(Warning::UnexpectedAuthReply));
             return self.done();
         };
+        if auth.deadline.is_some() {
+            self.set_request_timer();
+        }
         if error == ErrorCode::AUTH_FAILED {
             self.consume_front();
             let culprit = auth.id.map(|id| (id, RequestError::Server(error)));
@@ -324,9 +328,8 @@ impl Session {
             self.report_lost(|watches| watches.forget(batch));
         }
         self.restoring = self.restoring.saturating_sub(1);
-        let watchers = self.watches.watchers();
-        if self.restoring == 0 && !watchers.is_empty() {
-            self.events.push(Queued::Restored { watchers });
+        if self.restoring == 0 && self.watches.len() > 0 {
+            self.events.push(Queued::Restored { watchers: self.watches.watchers() });
         }
     }
 

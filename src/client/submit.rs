@@ -2,6 +2,8 @@
 //!
 //! Behaviour: `ClientCnxn.queuePacket` and `ClientCnxnSocketNIO.findSendablePacket`.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::{
@@ -22,7 +24,7 @@ use crate::{
 };
 
 /// What a `SetWatches2` holds beside one path: header, zxid, five counts and a length.
-const SET_WATCHES_OVERHEAD: usize = RequestHeader::LENGTH + 8 + 5 * 4 + 4;
+pub(super) const SET_WATCHES_OVERHEAD: usize = RequestHeader::LENGTH + 8 + 5 * 4 + 4;
 
 /// A frame's body: a header and a record.
 pub(super) struct Frame<'a, R: ?Sized> {
@@ -64,10 +66,11 @@ impl Session {
         self.check_open()?;
         let request = with_watch_flag(*request, options.watcher.is_some());
         let purpose = purpose(&request, options.watcher, self.config.frame_length_max)?;
-        if matches!(purpose, Purpose::Watch(_)) {
+        if let Purpose::Watch(registration) = &purpose {
             let watches = self.watches.len() + self.requests.registrations();
+            let bytes = self.watches.bytes() + self.requests.registration_bytes();
             if watches >= self.config.watches_max
-                || self.watches.bytes() >= self.config.watch_bytes_max
+                || bytes + registration.path.len() > self.config.watch_bytes_max
             {
                 return Err(SubmitError::TooManyWatches(watches));
             }
@@ -151,19 +154,15 @@ impl Session {
         let record = auth_request(&auth);
         let length = self.check_room(&record)?;
         let id = self.requests.next_id();
+        let deadline = self.deadline(None);
         if self.active_link().is_some() {
-            self.write_auth(Some(id), &record);
+            self.write_auth(Some(id), deadline, &record);
         } else {
-            let record = collect(&record, length);
-            let purpose = Purpose::Plain;
-            let op = Op::Auth;
-            self.requests.push_waiting(Waiting {
-                id: Some(id),
-                op,
-                record,
-                purpose,
-                deadline: None,
-            });
+            let (op, record, purpose) = (Op::Auth, collect(&record, length), Purpose::Plain);
+            self.requests.push_waiting(Waiting { id: Some(id), op, record, purpose, deadline });
+        }
+        if deadline.is_some() {
+            self.set_request_timer();
         }
         if !self.auth.contains(&auth) {
             self.auth.push(auth);
@@ -187,7 +186,7 @@ impl Session {
         while let Some(waiting) = self.requests.pop_waiting() {
             let record = Encoded(&waiting.record);
             if waiting.op == Op::Auth {
-                self.write_auth(waiting.id, &record);
+                self.write_auth(waiting.id, waiting.deadline, &record);
             } else {
                 let Waiting { id, op, purpose, deadline, .. } = waiting;
                 let length = waiting.record.len();
@@ -215,10 +214,15 @@ impl Session {
     }
 
     /// Sends an identity now.
-    pub(super) fn write_auth(&mut self, id: Option<RequestId>, record: &(impl Encode + ?Sized)) {
+    pub(super) fn write_auth(
+        &mut self,
+        id: Option<RequestId>,
+        deadline: Option<Instant>,
+        record: &(impl Encode + ?Sized),
+    ) {
         let frame = Frame { xid: Xid::AUTH, op: Op::Auth, record };
         let Some(start) = self.write(&frame) else { return };
-        self.requests.auths.push_back(AuthInFlight { id, start });
+        self.requests.push_auth(AuthInFlight { id, deadline, start });
         self.sent_something();
     }
 
@@ -258,8 +262,7 @@ impl Session {
     ) -> Result<RequestId, SubmitError> {
         let length = self.check_room(record)?;
         let id = self.requests.next_id();
-        let timeout = options.timeout.or(self.config.request_timeout);
-        let deadline = timeout.map(|timeout| self.now + timeout).filter(|&at| at != timers::NEVER);
+        let deadline = self.deadline(options.timeout);
         if self.active_link().is_some() {
             self.write_request(Some(id), op, purpose, deadline, record, length);
         } else {
@@ -270,6 +273,12 @@ impl Session {
             self.set_request_timer();
         }
         Ok(id)
+    }
+
+    /// When the time of a request is over, which may bring its own limit.
+    fn deadline(&self, timeout: Option<Duration>) -> Option<Instant> {
+        let timeout = timeout.or(self.config.request_timeout)?;
+        Some(self.now + timeout).filter(|&at| at != timers::NEVER)
     }
 
     /// Whether requests are accepted at all.

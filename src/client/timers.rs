@@ -17,6 +17,8 @@ pub(super) enum Timer {
     Read,
     /// The oldest request that has a time limit.
     Request,
+    /// The session is to be closed, and nothing is answered.
+    Close,
     /// The pause before the next attempt is over.
     Attempt,
     /// The server is to hear something.
@@ -28,12 +30,13 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Expiry,
         Self::NewSession,
         Self::Connect,
         Self::Read,
         Self::Request,
+        Self::Close,
         Self::Attempt,
         Self::Ping,
         Self::Probe,
@@ -48,6 +51,7 @@ impl Timer {
             Self::Connect => "connect",
             Self::Read => "read",
             Self::Request => "request",
+            Self::Close => "close",
             Self::Attempt => "next attempt",
             Self::Ping => "ping",
             Self::Probe => "read-write probe",

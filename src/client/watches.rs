@@ -202,13 +202,13 @@ impl WatchTables {
         self.held.keys().copied().collect()
     }
 
-    /// Forgets the one-shot watches; returns those who hold nothing any more.
+    /// Forgets the one-shot watches; returns all who held one.
     pub(super) fn clear_one_shot(&mut self) -> Vec<WatcherId> {
-        let before = self.watchers();
+        let mut losers = Vec::new();
         for slot in self.slots() {
-            self.strip(slot, None, ONE_SHOT, |_, _| {});
+            self.strip(slot, None, ONE_SHOT, |watcher, _| losers.push(watcher));
         }
-        self.idle_of(before)
+        rising(losers)
     }
 
     /// Forgets every watch; returns all who held one.
@@ -218,20 +218,17 @@ impl WatchTables {
         before
     }
 
-    /// Forgets the watches of a batch that a server refused; returns those who hold nothing any
-    /// more.
+    /// Forgets the watches of a batch that a server refused; returns all who held one.
     pub(super) fn forget(&mut self, batch: &Batch) -> Vec<WatcherId> {
-        let mut touched = Vec::new();
+        let mut losers = Vec::new();
         for kind in WatchKind::ALL {
             for path in batch.paths(kind) {
                 if let Some(slot) = self.find(path) {
-                    self.strip(slot, None, kind.bit(), |watcher, _| touched.push(watcher));
+                    self.strip(slot, None, kind.bit(), |watcher, _| losers.push(watcher));
                 }
             }
         }
-        touched.sort_unstable();
-        touched.dedup();
-        self.idle_of(touched)
+        rising(losers)
     }
 
     /// Everything that has to be set again, in pieces of at most `bytes_max` bytes of paths; a
@@ -310,8 +307,7 @@ impl WatchTables {
             }
         }
         if told.len() > own {
-            told.sort_unstable();
-            told.dedup();
+            *told = rising(std::mem::take(told));
         }
     }
 
@@ -397,12 +393,13 @@ impl WatchTables {
     fn slots(&self) -> Vec<usize> {
         self.entries.iter().map(|(slot, _)| slot).collect()
     }
+}
 
-    /// Those of `watchers` who hold nothing.
-    fn idle_of(&self, mut watchers: Vec<WatcherId>) -> Vec<WatcherId> {
-        watchers.retain(|watcher| !self.held.contains_key(watcher));
-        watchers
-    }
+/// In rising order, each once.
+fn rising(mut watchers: Vec<WatcherId>) -> Vec<WatcherId> {
+    watchers.sort_unstable();
+    watchers.dedup();
+    watchers
 }
 
 /// The kinds that a type of the removal requests covers.

@@ -386,11 +386,11 @@ impl<'a> Create<'a> {
         }
     }
 
-    /// Inside a multi the flags decide what a create is, whatever operation it came as.
+    /// Inside a multi the flags decide what a create is, whatever operation it came as. So there
+    /// is no `create2`: upstream answers without a stat, and could not replay one from its log.
     fn in_multi(operation: &MultiOp<'a>) -> Option<Self> {
         let mut create = match operation {
-            MultiOp::Create(record) => Self::plain(Op::Create, record),
-            MultiOp::Create2(record) => Self::plain(Op::Create2, record),
+            MultiOp::Create(record) | MultiOp::Create2(record) => Self::plain(Op::Create, record),
             MultiOp::CreateContainer(record) => Self::plain(Op::CreateContainer, record),
             MultiOp::CreateTtl(record) => Self {
                 op: Op::CreateTtl,

@@ -47,7 +47,7 @@ fn each_operation_sees_those_before_it() {
             "create /p",
             "create /p/s-0000000000",
             "create /p/s-0000000001",
-            "create2 /p/two",
+            "create /p/two",
             "set v1",
             "check",
             "set v2",
@@ -70,7 +70,7 @@ fn each_operation_sees_those_before_it() {
 fn stats_are_those_of_the_moment() {
     let mut world = World::new();
     let operations = [
-        MultiOp::Create2(create_record("/a", b"", 0)),
+        MultiOp::CreateContainer(create_record("/a", b"", 4)),
         create_op("/a/b", 0),
         set_op("/a", b"abc", -1),
         delete_op("/a/b"),

@@ -338,12 +338,20 @@ impl<P: Poll> EventLoop<P> {
     /// One read, if the server wants it. Returns how many bytes came.
     fn read(&mut self, id: ConnId) -> usize {
         let Some(connection) = find(&mut self.connections, id) else { return 0 };
-        if !connection.is_readable || connection.has_ended {
+        let is_lost = connection.is_broken || connection.output == Output::Failed;
+        if connection.has_ended {
+            // The server may think that it still takes answers.
+            if is_lost {
+                self.end(id, Disconnect::Reset);
+            }
+            return 0;
+        }
+        if !connection.is_readable {
             return 0;
         }
         if !self.server.wants_read(id) {
             // What is still unread of a broken connection is lost; the server must not wait for it.
-            if connection.is_broken || connection.output == Output::Failed {
+            if is_lost {
                 self.end(id, Disconnect::Reset);
             }
             return 0;
@@ -362,6 +370,11 @@ impl<P: Poll> EventLoop<P> {
                 if connection.output == Output::Failed {
                     self.end(id, Disconnect::Reset);
                 }
+                0
+            }
+            // An end in good order is one that still takes answers.
+            Input::Ended(_) if is_lost => {
+                self.end(id, Disconnect::Reset);
                 0
             }
             Input::Ended(cause) => {

@@ -21,8 +21,9 @@ pub struct CreateOptions {
     /// How long it stays without children after its last change: from a millisecond to about 34
     /// years, cut to milliseconds. For the modes with a time to live, which cannot do without.
     pub ttl: Option<Duration>,
-    /// Whether its stat is wanted too; servers before 3.5 know no such request. Containers and
-    /// znodes with a time to live bring it anyway.
+    /// Whether its stat is wanted too; servers before 3.5 know no such request, and inside a
+    /// transaction they pass over the wish. Containers and znodes with a time to live bring it
+    /// anyway.
     pub with_stat: bool,
 }
 

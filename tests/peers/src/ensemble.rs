@@ -23,6 +23,7 @@ const START_TRIES: u32 = 3;
 #[derive(Debug)]
 pub struct Ensemble {
     members: Vec<Server>,
+    entries: Vec<String>,
 }
 
 impl Ensemble {
@@ -69,9 +70,13 @@ impl Ensemble {
             .set("syncLimit", "8")
             .set("minSessionTimeout", "1000")
             .set("maxSessionTimeout", "40000");
+        let mut entries = Vec::new();
         for (index, ports) in ports.chunks(3).enumerate() {
-            let value = format!("127.0.0.1:{}:{}", ports[1], ports[2]);
-            options = options.set(&format!("server.{}", index + 1), &value);
+            let key = format!("server.{}", index + 1);
+            let quorum = format!("127.0.0.1:{}:{}:participant", ports[1], ports[2]);
+            let value = format!("{quorum};127.0.0.1:{}", ports[0]);
+            options = options.set(&key, &value);
+            entries.push(format!("{key}={value}"));
         }
         let mut members = Vec::new();
         for (index, ports) in ports.chunks(3).enumerate() {
@@ -79,7 +84,7 @@ impl Ensemble {
             fs::write(server.data_path().join("myid"), (index + 1).to_string())?;
             members.push(server);
         }
-        Ok(Self { members })
+        Ok(Self { members, entries })
     }
 
     fn launch(&mut self) -> io::Result<()> {
@@ -121,6 +126,12 @@ impl Ensemble {
     /// If there is none of this number.
     pub fn member_mut(&mut self, index: usize) -> &mut Server {
         &mut self.members[index]
+    }
+
+    /// A member as the ensemble's configuration names it.
+    #[must_use]
+    pub fn entry(&self, index: usize) -> &str {
+        &self.entries[index]
     }
 
     /// The numbers of all members.

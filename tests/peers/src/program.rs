@@ -75,7 +75,7 @@ const APACHE_STANDALONE: &str = "org.apache.zookeeper.server.ZooKeeperServerMain
 const APACHE_MEMBER: &str = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
 
 /// A small heap and the first compiler tier: these servers live for seconds.
-const JVM_FLAGS: [&str; 8] = [
+const JVM_FLAGS: [&str; 10] = [
     "-Xmx256m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
@@ -84,6 +84,8 @@ const JVM_FLAGS: [&str; 8] = [
     "-Dfile.encoding=UTF-8",
     "-Djava.awt.headless=true",
     "-Dzookeeper.jmx.log4j.disable=true",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
 ];
 
 impl Program {

@@ -8,7 +8,9 @@ use zookeeper_core::wire::{Blob, ConnectRequest, ConnectResponse, Encode as _, R
 use zookeeper_core::{SessionId, Zxid};
 
 use zookeeper_peers::client::{MioClient, SmolClient};
-use zookeeper_peers::scenarios::{lone_survivor, outages, writable_server_appears};
+use zookeeper_peers::scenarios::{
+    lone_survivor, outages, reconfiguration, writable_server_appears,
+};
 use zookeeper_peers::{
     Ensemble, Kind, Mode, Options, Program, Target, TargetKind, enabled, trace_if_wanted,
 };
@@ -48,6 +50,14 @@ fn smol_client_outlives_its_servers() {
 fn mio_client_outlives_its_servers() {
     let Some((_turn, mut ensemble)) = ensemble(&Options::default()) else { return };
     outages::<MioClient>(&mut ensemble);
+}
+
+#[test]
+fn clients_change_the_ensemble() {
+    let options = Options::default().set("reconfigEnabled", "true");
+    let Some((_turn, ensemble)) = ensemble(&options) else { return };
+    reconfiguration::<SmolClient>(&ensemble);
+    reconfiguration::<MioClient>(&ensemble);
 }
 
 #[test]

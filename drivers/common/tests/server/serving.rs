@@ -86,6 +86,19 @@ fn a_session_ends_though_its_client_does_not_wait_for_it() {
     }
 }
 
+/// It takes no answers, although its end is one in good order.
+#[test]
+fn who_asks_and_leaves_is_not_waited_for() {
+    let server = start();
+    for _ in 0..50 {
+        let mut client = Client::new(server.address());
+        client.send(&frame(1, &get_data("/")).repeat(2_000));
+        drop(client);
+    }
+    wait_for_connections(server.address(), 0);
+    server.stop().expect("a server that was well");
+}
+
 /// A stream that fills the driver's buffer to the last byte, and what comes behind it.
 #[test]
 fn reads_may_fill_the_buffer_exactly() {

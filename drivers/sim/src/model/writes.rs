@@ -235,8 +235,8 @@ fn in_multi(part: &Operation) -> Option<Operation> {
     }
     if let Operation::Create { op, acl, flags, .. } = &mut part {
         match (*op, *flags) {
-            (Op::CreateTtl | Op::CreateContainer, 0..=3) => *op = Op::Create,
-            (Op::CreateTtl, 5 | 6) | (_, 0..=3) => {}
+            (_, 0..=3) => *op = Op::Create,
+            (Op::CreateTtl, 5 | 6) => {}
             (_, 4) => *op = Op::CreateContainer,
             _ => return None,
         }

@@ -6,7 +6,7 @@ use std::{
     mem,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use zookeeper_core::{
@@ -55,7 +55,12 @@ impl<T> Future for Call<T> {
             State::Settled(result) => {
                 Poll::Ready(result.take().expect("a call is not polled after its end"))
             }
-            State::Submitted(slot) => slot.poll(cx),
+            State::Submitted(slot) => {
+                let result = ready!(slot.poll(cx));
+                // There is nothing left to forget when this is dropped.
+                self.0 = State::Settled(None);
+                Poll::Ready(result)
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use zookeeper_core::SessionId;
 use zookeeper_core::client::operation::{
     AccessList, AclAndStat, Children, CreateOptions, Created, Data, GetData, MultiRead, Payload,
-    ReadResult, Transaction, TransactionResult,
+    ReadResult, Reconfig, Transaction, TransactionResult,
 };
 use zookeeper_core::client::{CloseReason, Credentials, RetryPolicy};
 use zookeeper_core::wire::{AddWatchMode, ErrorCode, Id, Stat, WatcherType};
@@ -61,14 +61,20 @@ impl MioClient {
         &self,
         ask: impl FnOnce(&Client, WatcherHandle) -> Outcome<(T, Watch)>,
     ) -> Outcome<(T, MioWatch)> {
-        let (sender, updates) = mpsc::channel();
-        let watcher = WatcherHandle::new(move |update: WatchUpdate| {
-            // Whoever does not look any more misses nothing.
-            let _ = sender.send(update.into());
-        });
+        let (watcher, updates) = watcher();
         let (output, watch) = ask(&self.client, watcher)?;
-        Ok((output, MioWatch { watch, updates }))
+        Ok((output, MioWatch { watch: Some(watch), updates }))
     }
+}
+
+/// A watcher that fills a queue.
+fn watcher() -> (WatcherHandle, Receiver<Update>) {
+    let (sender, updates) = mpsc::channel();
+    let watcher = WatcherHandle::new(move |update: WatchUpdate| {
+        // Whoever does not look any more misses nothing.
+        let _ = sender.send(update.into());
+    });
+    (watcher, updates)
 }
 
 impl TestClient for MioClient {
@@ -198,6 +204,16 @@ impl TestClient for MioClient {
         self.client.get_config()
     }
 
+    fn get_config_and_watch(&self) -> Outcome<(Data, MioWatch)> {
+        let (watcher, updates) = watcher();
+        let config = self.client.get_config_and_watch(watcher)?;
+        Ok((config, MioWatch { watch: None, updates }))
+    }
+
+    fn reconfig(&self, change: Reconfig) -> Outcome<Data> {
+        self.client.reconfig(&change)
+    }
+
     fn who_am_i(&self) -> Outcome<Vec<Id>> {
         self.client.who_am_i()
     }
@@ -307,7 +323,8 @@ impl From<WatchUpdate> for Update {
 /// A watch of [`MioClient`].
 #[derive(Debug)]
 pub struct MioWatch {
-    watch: Watch,
+    /// None for the ensemble's configuration, whose watch is not handed out.
+    watch: Option<Watch>,
     updates: Receiver<Update>,
 }
 
@@ -326,7 +343,7 @@ impl TestWatch for MioWatch {
     const TELLS_ITS_REMOVAL: bool = true;
 
     fn remove(&mut self) -> Outcome<()> {
-        self.watch.remove()
+        self.watch.as_ref().expect("a watch that can be removed").remove()
     }
 }
 

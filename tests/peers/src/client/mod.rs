@@ -14,7 +14,7 @@ use std::time::Duration;
 use zookeeper_core::SessionId;
 use zookeeper_core::client::operation::{
     AccessList, AclAndStat, Children, CreateOptions, Created, Data, MultiRead, ReadResult,
-    Transaction, TransactionResult,
+    Reconfig, Transaction, TransactionResult,
 };
 use zookeeper_core::client::{Backoff, CloseReason, Credentials, Error, WatchEventKind};
 use zookeeper_core::wire::{AddWatchMode, ErrorCode, Id, Stat, WatcherType};
@@ -219,6 +219,8 @@ pub trait TestClient: Clone + Send + Sync + 'static {
     fn get_ephemerals(&self, prefix: &str) -> Outcome<Vec<String>>;
     fn get_all_children_number(&self, path: &str) -> Outcome<u32>;
     fn get_config(&self) -> Outcome<Data>;
+    fn get_config_and_watch(&self) -> Outcome<(Data, Self::Watch)>;
+    fn reconfig(&self, change: Reconfig) -> Outcome<Data>;
     fn who_am_i(&self) -> Outcome<Vec<Id>>;
     fn multi(&self, transaction: Transaction<'_>) -> Outcome<Vec<TransactionResult>>;
     fn multi_read(&self, reads: MultiRead<'_>) -> Outcome<Vec<Result<ReadResult, ErrorCode>>>;

@@ -8,7 +8,7 @@ use futures_lite::future::{block_on, or, poll_once};
 use zookeeper_core::SessionId;
 use zookeeper_core::client::operation::{
     AccessList, AclAndStat, Children, CreateOptions, Created, Data, MultiRead, Payload, ReadResult,
-    Transaction, TransactionResult,
+    Reconfig, Transaction, TransactionResult,
 };
 use zookeeper_core::client::{CloseReason, Credentials, RetryPolicy};
 use zookeeper_core::wire::{AddWatchMode, ErrorCode, Id, Stat, WatcherType};
@@ -164,6 +164,14 @@ impl TestClient for SmolClient {
 
     fn get_config(&self) -> Outcome<Data> {
         block_on(self.0.get_config())
+    }
+
+    fn get_config_and_watch(&self) -> Outcome<(Data, SmolWatch)> {
+        watched(block_on(self.0.get_config_and_watch()))
+    }
+
+    fn reconfig(&self, change: Reconfig) -> Outcome<Data> {
+        block_on(self.0.reconfig(change))
     }
 
     fn who_am_i(&self) -> Outcome<Vec<Id>> {

@@ -6,6 +6,7 @@
 mod acls;
 mod chroots;
 pub mod failures;
+mod members;
 mod nodes;
 mod outages;
 mod read_only;
@@ -15,6 +16,7 @@ mod sessions;
 mod transactions;
 mod watches;
 
+pub use members::reconfiguration;
 pub use outages::outages;
 pub use read_only::{lone_survivor, writable_server_appears};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use zookeeper_core::SessionId;
-use zookeeper_core::client::operation::CreateOptions;
+use zookeeper_core::client::operation::{CreateOptions, Reconfig};
 use zookeeper_core::client::{ArgumentError, Error, WatchEventKind};
 use zookeeper_core::wire::{CreateMode, ErrorCode};
 
@@ -183,4 +183,8 @@ fn about_the_session<C: TestClient>(stage: &Stage<C>) {
     // A standalone server has the znode, without a member in it.
     let config = client.get_config().expect("read");
     assert_eq!(config.stat.version, 0);
+    let (again, mut watch) = client.get_config_and_watch().expect("read");
+    assert_eq!((again, watch.poll()), (config, None));
+    let change = Reconfig::new().leave("3");
+    assert_eq!(code(client.reconfig(change)), ErrorCode::RECONFIG_DISABLED);
 }

@@ -13,7 +13,6 @@ use super::sorted;
 use crate::client::{Feed, Link, PATIENCE, Settings, TestClient, Update};
 use crate::deadline::Deadline;
 use crate::ensemble::Ensemble;
-use crate::server::Mode;
 
 /// Long enough for a server that hangs to be noticed, and for an election after that.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(9);
@@ -51,7 +50,7 @@ pub fn outages<C: TestClient>(ensemble: &mut Ensemble) {
         assert_eq!(told.last(), Some(&Link::Connected), "{outage:?}");
         assert_eq!(client.session_id(), session, "{outage:?}");
         watches.fire(&onlooker);
-        outage.end(ensemble, index);
+        outage.end::<C>(ensemble, index);
     }
     let acknowledged = writer.stop();
 
@@ -120,15 +119,16 @@ impl Outage {
         index
     }
 
-    fn end(self, ensemble: &mut Ensemble, index: usize) {
+    fn end<C: TestClient>(self, ensemble: &mut Ensemble, index: usize) {
         let server = ensemble.member_mut(index);
         match self {
             Self::Kill | Self::Restart | Self::KillLeader => server.restart().expect("it starts"),
-            Self::Hang => {
-                server.resume().expect("it is there");
-                server.wait_until(Mode::is_writable).expect("it serves");
-            }
+            Self::Hang => server.resume().expect("it is there"),
         }
+        // A server that was paused goes on as what it was, and may believe for seconds that it
+        // leads. But a new session takes a quorum.
+        let client = C::connect(&Settings::new(server.address())).expect("a session");
+        client.close();
     }
 }
 

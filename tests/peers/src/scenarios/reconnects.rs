@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use zookeeper_core::client::WatchEventKind::{
-    self, NodeChildrenChanged, NodeCreated, NodeDataChanged, NodeDeleted,
+    self, DataWatchRemoved, NodeChildrenChanged, NodeCreated, NodeDataChanged, NodeDeleted,
 };
-use zookeeper_core::wire::{AddWatchMode, CreateMode, ErrorCode};
+use zookeeper_core::wire::{AddWatchMode, CreateMode, ErrorCode, WatcherType};
 
 use super::{Scenario, Stage, code};
 use crate::client::{Feed as _, Link, Settings, TestClient, Update};
@@ -18,6 +18,7 @@ pub(super) fn scenarios<C: TestClient>() -> Vec<Scenario<C>> {
         ("watches-that-missed-something", missed),
         ("persistent-watches-that-missed-something", missed_by_persistent),
         ("watches-that-missed-nothing", kept),
+        ("watches-removed-while-away", removed_while_away),
         ("many-watches", many_watches),
         ("other-servers", other_servers),
     ]
@@ -169,6 +170,29 @@ fn kept<C: TestClient>(stage: &Stage<C>) {
         }
         assert_eq!(watch.poll(), None);
     }
+    client.close();
+}
+
+/// A watch that is removed without a server is not set again.
+fn removed_while_away<C: TestClient>(stage: &Stage<C>) {
+    let (client, proxy) = stage.fragile();
+    let [one, other] = ["/one", "/other"].map(|below| stage.node(below));
+    let (_, mut removed) = client.get_data_and_watch(&one).expect("read");
+    let (_, mut stays) = client.get_data_and_watch(&other).expect("read");
+    away(&client, &proxy, || {
+        let outcome = client.remove_all_watches(&one, WatcherType::Data, true);
+        assert_eq!(outcome, Ok(()), "removed here, although no server was asked");
+        let asked = client.remove_all_watches(&other, WatcherType::Data, false);
+        assert_eq!(code(asked), ErrorCode::CONNECTION_LOSS);
+    });
+    for path in [&one, &other] {
+        stage.client.set_data(path, b"x", None).expect("set");
+    }
+    assert_eq!((stays.next(), stays.next()), (Update::Suspended, Update::Restored));
+    assert_eq!(stays.next().change(), Some((NodeDataChanged, other.as_str())));
+    assert_eq!(removed.next(), Update::Suspended);
+    assert_eq!(removed.next().change(), Some((DataWatchRemoved, one.as_str())));
+    assert_eq!(removed.poll(), None);
     client.close();
 }
 
