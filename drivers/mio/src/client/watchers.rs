@@ -24,8 +24,8 @@ pub enum WatchUpdate {
     /// The watches are set again. One-shot watches have missed nothing; persistent ones may have:
     /// read again what depends on them.
     Restored,
-    /// The watches will not fire: the session is over, or they could not be set again. This is the
-    /// last update, unless the watcher is used again.
+    /// Watches will not fire: the session is over, or they could not be set again. This is the
+    /// last update, unless the watcher has watches that could, or is used again.
     Lost,
     /// The session's state changed. Only the [default watcher](super::Client::register) is told
     /// so, and it is told of neither [`WatchUpdate::Suspended`] nor the session's end otherwise.
