@@ -69,7 +69,8 @@ pub trait Operation {
         submit: impl FnOnce(&Request<'_>) -> R,
     ) -> Result<R, ArgumentError>;
 
-    /// What a reply to the operation means, with the client's paths.
+    /// What a reply to the operation means, with the client's paths. It runs while the reply is
+    /// still in the input buffer and its session is at work: it must not call a client.
     ///
     /// # Errors
     ///

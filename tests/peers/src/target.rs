@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use zookeeper_core::server;
+use zookeeper_core::{endpoint::CommandWhitelist, server};
 
 use crate::need::enabled;
 use crate::options::Options;
@@ -115,6 +115,7 @@ fn configure(config: &mut server::Config) {
     config.endpoint.tick = TICK;
     config.endpoint.session_timeout_max = Some(SESSION_TIMEOUT_MAX);
     config.endpoint.connections_per_address_max = 0;
+    config.endpoint.commands = CommandWhitelist::all();
     config.tree.extended_types = true;
     config.containers.check_interval = CONTAINER_CHECK;
 }

@@ -8,6 +8,7 @@ use zookeeper_core::wire::{AddWatchMode, CreateMode, ErrorCode, WatcherType};
 
 use super::{Scenario, Stage, code};
 use crate::client::{Feed as _, TestClient, TestWatch, Update};
+use crate::ports::four_letter_word;
 
 pub(super) fn scenarios<C: TestClient>() -> Vec<Scenario<C>> {
     vec![
@@ -19,6 +20,7 @@ pub(super) fn scenarios<C: TestClient>() -> Vec<Scenario<C>> {
         ("recursive-watch", recursive_watch),
         ("watch-removal", removal),
         ("removal-of-all-watches", removal_of_all),
+        ("last-watch-of-a-path-removed", last_of_path),
         ("events-before-replies", events_before_replies),
     ]
 }
@@ -198,6 +200,27 @@ fn removal<C: TestClient>(stage: &Stage<C>) {
     remove(&mut persistent, PersistentWatchRemoved, &path);
     client.set_data(&path, b"y", None).expect("set");
     expect_nothing(stage, &mut persistent);
+}
+
+/// The server forgets a persistent watch when nobody here holds one at its path any more.
+fn last_of_path<C: TestClient>(stage: &Stage<C>) {
+    let path = stage.node("/node");
+    let is_watched = || {
+        // What the session sends of itself is ahead of this.
+        stage.client.get_data_in_order("/").expect("read");
+        let text = four_letter_word(stage.server, "wchp").expect("an answer");
+        assert!(!text.contains("not in the whitelist"), "{text}");
+        text.lines().any(|line| line == path)
+    };
+    assert!(!is_watched());
+    for mode in [AddWatchMode::Persistent, AddWatchMode::PersistentRecursive] {
+        let mut one = stage.client.add_watch(&path, mode).expect("set");
+        let mut two = stage.client.add_watch(&path, mode).expect("set");
+        one.remove().expect("removed");
+        assert!(is_watched());
+        two.remove().expect("removed");
+        assert!(!is_watched());
+    }
 }
 
 fn removal_of_all<C: TestClient>(stage: &Stage<C>) {
