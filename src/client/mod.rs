@@ -73,6 +73,7 @@ pub use protected::ProtectionId;
 use queue::Queue;
 pub use retry::{Repetition, Retry, RetryPolicy};
 use state::Phase;
+pub use submit::SubmitOptions;
 use timers::{Timer, Timers};
 pub use view::{ConnectionState, WatchedEvent};
 use watches::WatchTables;
@@ -88,15 +89,6 @@ use crate::{
 
 /// Bytes that are taken beyond the longest frame before no more are wanted.
 const READ_AHEAD: usize = 64 * 1024;
-
-/// How a request is to be treated.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct SubmitOptions {
-    /// Who is to be told by the watch that the request sets; it decides the request's watch flag.
-    pub watcher: Option<WatcherId>,
-    /// How long the request may take; [`Config::request_timeout`] where it is `None`.
-    pub timeout: Option<Duration>,
-}
 
 /// A ZooKeeper session, as the client sees it.
 pub struct Session {

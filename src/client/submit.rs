@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Auth, RequestId, Session, SubmitError, SubmitOptions, WatchEventKind, WatcherId,
+    Auth, RequestId, Session, SubmitError, WatchEventKind, WatcherId,
     inflight::{AuthInFlight, InFlight, Purpose, Registration, Removal, Waiting},
     link::{Link, Stage},
     state::Phase,
@@ -22,6 +22,16 @@ use crate::{
         Sink, Text, WatchRequest, WatcherType, Xid,
     },
 };
+
+/// How a request is to be treated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SubmitOptions {
+    /// Who is to be told by the watch that the request sets; it decides the request's watch flag.
+    pub watcher: Option<WatcherId>,
+    /// How long the request may take; where it is `None`,
+    /// [`Config::request_timeout`](super::Config::request_timeout).
+    pub timeout: Option<Duration>,
+}
 
 /// What a `SetWatches2` holds beside one path: header, zxid, five counts and a length.
 pub(super) const SET_WATCHES_OVERHEAD: usize = RequestHeader::LENGTH + 8 + 5 * 4 + 4;
