@@ -55,6 +55,10 @@ impl Client {
 
     /// A client with a session on one of these servers.
     ///
+    /// Its work is done on a thread that all such clients share, so that nothing keeps a session
+    /// from its pings. Where every microsecond counts,
+    /// [`ClientBuilder::build_with_driver`] saves the way from thread to thread.
+    ///
     /// # Errors
     ///
     /// As [`ClientBuilder::connect`]'s, or the connect string is wrong.

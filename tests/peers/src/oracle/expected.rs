@@ -82,21 +82,6 @@ pub(crate) const TABLE: &[Row] = &[
         },
     },
     Row {
-        name: "create2 in multi",
-        reason: "3.8.0 answers it with create's result, later versions with path and stat",
-        rule: |case, theirs, ours| {
-            let multi = is_op(case, Op::Multi) && theirs.lines != ours.lines;
-            alike_if(multi && ours.lines.iter().any(|line| line.starts_with("create2 ")), || {
-                for (theirs, ours) in theirs.lines.iter().zip(&mut ours.lines) {
-                    if theirs.starts_with("create ") && ours.starts_with("create2 ") {
-                        let path = ours["create2 ".len()..].split(" czxid=").next();
-                        *ours = format!("create {}", path.unwrap_or_default());
-                    }
-                }
-            })
-        },
-    },
-    Row {
         name: "undecodable writes",
         reason: "upstream logs an error for a write that it cannot decode; ours logs nothing",
         rule: |case, theirs, ours| {
