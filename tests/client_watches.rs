@@ -75,6 +75,17 @@ fn a_removal_of_the_last_watcher_tells_the_server() {
     world.finish();
 }
 
+/// Found by the fuzz target `client`: the server was told on the connection that had just ended.
+#[test]
+fn nothing_is_sent_when_the_last_watcher_goes_with_the_connection() {
+    let (mut world, watcher) = watched();
+    world.remove_watches("/a", Some(watcher), PERSISTENT, true);
+    assert_eq!(sent(&mut world), [Op::CheckWatches]);
+    world.lose(Disconnect::Reset);
+    assert_eq!(sent(&mut world), []);
+    world.finish();
+}
+
 #[test]
 fn a_watch_under_way_is_not_taken_away() {
     let (mut world, one) = watched();

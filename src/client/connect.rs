@@ -81,16 +81,13 @@ impl Session {
         self.lent = 0;
         self.broken = None;
         let Phase::Linked(link) = &mut self.phase else { return 0 };
-        let sent = link.outbox.sent();
-        self.requests.reuse_unsent(sent);
+        let (conn, host, sent) = (link.conn, link.host.clone(), link.outbox.sent());
         link.clear(&mut self.pool);
-        self.actions.push_back(Action::Close(link.conn));
-        self.events.push(Queued::Connection {
-            conn: link.conn,
-            host: link.host.clone(),
-            purpose: Purpose::Session,
-            reason,
-        });
+        // From here on nothing can be written: what follows may want to.
+        self.phase = Phase::Waiting(host.clone());
+        self.requests.reuse_unsent(sent);
+        self.actions.push_back(Action::Close(conn));
+        self.events.push(Queued::Connection { conn, host, purpose: Purpose::Session, reason });
         sent
     }
 
