@@ -10,6 +10,7 @@ use zookeeper_core::{
     Rng, Zxid,
     endpoint::CloseReason,
     server::{Durability, Event},
+    storage,
     wire::{ErrorCode, EventKind, Op, Request, Xid},
 };
 use zookeeper_sim::pair::{Acknowledge, ClientId, Message, Options, World, request};
@@ -291,7 +292,9 @@ fn at_most_two_groups_are_on_their_way_and_the_next_one_grows() {
     // Another limit.
     for groups_in_flight_max in [1, 3] {
         let mut options = Options::logged(Acknowledge::AtOnce);
-        options.config.durability = Durability::Logged { groups_in_flight_max, reserve: 0 };
+        let mut storage = storage::Config::default();
+        storage.groups_in_flight_max = groups_in_flight_max;
+        options.config.durability = Durability::Logged(storage);
         let mut world = World::new(options);
         let client = world.start();
         world.set_acknowledge(Acknowledge::ByHand);

@@ -5,6 +5,7 @@ use std::mem;
 use zookeeper_core::{
     ConnId,
     server::{Config, Durability},
+    storage,
     wire::{
         AclEntry, AddWatchMode, AuthRequest, Blob, CreateRequest, List, MultiOp, MultiOps,
         ReadRequest, Request, SetDataRequest, Text, VersionRequest, WatchRequest, Xid, perms,
@@ -200,7 +201,7 @@ pub(crate) fn all() -> Vec<Box<dyn Line>> {
         Scenario { load: Load::Session, ..plain("connect and close a session", |_| Vec::new()) },
         Scenario {
             settings: |config| {
-                config.durability = Durability::Logged { groups_in_flight_max: 2, reserve: 0 };
+                config.durability = Durability::Logged(storage::Config::default());
             },
             ..plain("setData, logged at once", |_| vec![set_data()])
         },

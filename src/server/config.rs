@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::{endpoint, secret::Secret, tree};
+use crate::{endpoint, secret::Secret, storage, tree};
 
 /// Settings of a [`Server`](super::Server). The default is upstream's.
 #[derive(Clone, Debug, Default)]
@@ -25,19 +25,13 @@ pub struct Config {
 }
 
 /// When a write counts as done.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Durability {
     /// When it is applied: nothing is stored, and no Store action is given.
     #[default]
     InMemory,
     /// When its log record is on stable storage.
-    Logged {
-        /// Commit groups that may be unacknowledged at a time; later transactions wait for the next
-        /// group, so groups grow with load. At least 1.
-        groups_in_flight_max: usize,
-        /// Bytes to reserve for a new log file.
-        reserve: u64,
-    },
+    Logged(storage::Config),
 }
 
 /// The clean-up of containers and of znodes with a time to live.

@@ -45,15 +45,15 @@ struct Groups {
 
 impl Gate {
     /// A gate behind which everything up to `recovered` is durable.
-    pub(super) fn new(durability: Durability, recovered: Zxid) -> Self {
+    pub(super) fn new(durability: &Durability, recovered: Zxid) -> Self {
         let log = match durability {
             Durability::InMemory => None,
-            Durability::Logged { groups_in_flight_max, reserve } => Some(Groups {
-                writer: LogWriter::new(reserve),
+            Durability::Logged(config) => Some(Groups {
+                writer: LogWriter::new(config.reserve),
                 open: Vec::new(),
                 open_first: None,
                 in_flight: VecDeque::new(),
-                in_flight_max: groups_in_flight_max.max(1),
+                in_flight_max: config.groups_in_flight_max.max(1),
             }),
         };
         Self { applied: recovered, durable: recovered, log }
@@ -134,7 +134,7 @@ impl Gate {
 mod tests {
     use super::*;
     use crate::{
-        SessionId,
+        SessionId, storage,
         wire::{Blob, ErrorCode},
     };
 
@@ -142,6 +142,12 @@ mod tests {
         let header = TxnHeader { session: SessionId(1), cxid: 1, zxid: Zxid(zxid), time_ms: 0 };
         gate.record(&header, &Txn::Error(ErrorCode::NO_NODE), None);
         gate.check_invariants();
+    }
+
+    fn logged(groups_in_flight_max: usize) -> Durability {
+        let mut config = storage::Config::default();
+        (config.groups_in_flight_max, config.reserve) = (groups_in_flight_max, 0);
+        Durability::Logged(config)
     }
 
     fn drain(gate: &mut Gate) -> Vec<Ticket> {
@@ -152,7 +158,7 @@ mod tests {
 
     #[test]
     fn in_memory_applied_is_durable() {
-        let mut gate = Gate::new(Durability::InMemory, Zxid(7));
+        let mut gate = Gate::new(&Durability::InMemory, Zxid(7));
         record(&mut gate, 8);
         assert_eq!(gate.durable(), Zxid(8));
         assert_eq!(gate.poll(), None);
@@ -160,8 +166,8 @@ mod tests {
 
     #[test]
     fn groups_grow_while_the_limit_is_reached() {
-        let durability = Durability::Logged { groups_in_flight_max: 2, reserve: 0 };
-        let mut gate = Gate::new(durability, Zxid::ZERO);
+        let durability = logged(2);
+        let mut gate = Gate::new(&durability, Zxid::ZERO);
         record(&mut gate, 1);
         let first = *drain(&mut gate).last().unwrap();
         record(&mut gate, 2);
@@ -181,8 +187,8 @@ mod tests {
 
     #[test]
     fn a_store_that_hangs_fills_the_gate_and_one_that_goes_on_empties_it() {
-        let durability = Durability::Logged { groups_in_flight_max: 1, reserve: 0 };
-        let mut gate = Gate::new(durability, Zxid::ZERO);
+        let durability = logged(1);
+        let mut gate = Gate::new(&durability, Zxid::ZERO);
         record(&mut gate, 1);
         let first = *drain(&mut gate).last().unwrap();
         let data = vec![0; 1 << 20];
@@ -202,8 +208,8 @@ mod tests {
 
     #[test]
     fn a_ticket_inside_a_group_releases_nothing() {
-        let durability = Durability::Logged { groups_in_flight_max: 2, reserve: 0 };
-        let mut gate = Gate::new(durability, Zxid::ZERO);
+        let durability = logged(2);
+        let mut gate = Gate::new(&durability, Zxid::ZERO);
         record(&mut gate, 1);
         let tickets = drain(&mut gate);
         for ticket in &tickets[..tickets.len() - 1] {

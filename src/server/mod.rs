@@ -17,14 +17,13 @@ mod faults;
 mod gate;
 mod metrics;
 mod pipeline;
-mod recovered;
 mod sessions;
 
 use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
+pub use crate::storage::Recovered;
 pub use config::{About, Config, Containers, Durability, Environment};
 pub use event::{Action, Event, Failure};
-pub use recovered::Recovered;
 
 use self::{
     clock::WallClock, containers::Cleaner, digests::Digests, gate::Gate, sessions::SessionIds,
@@ -82,7 +81,7 @@ impl Server {
         let mut rng = Rng::new(seed);
         let endpoint_config = Arc::new(config.endpoint.clone());
         let mut endpoint = Endpoint::new(endpoint_config, now, rng.next_u64());
-        let Recovered { tree, newest_ms } = recovered;
+        let Recovered { tree, newest_ms, files: _ } = recovered;
         let tree = tree.unwrap_or_else(|| Tree::new(config.tree.clone(), &mut rng));
         for (session, view) in tree.sessions().iter() {
             let timeout_ms = u64::try_from(view.timeout_ms).unwrap_or(0);
@@ -94,7 +93,7 @@ impl Server {
             now,
             clock: WallClock::default(),
             endpoint,
-            gate: Gate::new(config.durability, applied),
+            gate: Gate::new(&config.durability, applied),
             tree,
             session_ids: SessionIds::new(newest_ms),
             newest_close: Zxid::ZERO,

@@ -8,7 +8,7 @@ use zookeeper_core::{
     Disconnect, Rng,
     endpoint::CommandWhitelist,
     server::{Config, Durability},
-    storage::Lane,
+    storage::{self, Lane},
     wire::{Blob, Command, ConnectRequest, Encode, Op, Xid},
 };
 
@@ -47,7 +47,7 @@ fn config(settings: u8) -> Config {
     config.endpoint.output_hard_max = 32 << 10;
     config.endpoint.output_total_max = 64 << 10;
     if is_set(0) {
-        config.durability = Durability::Logged { groups_in_flight_max: 2, reserve: 0 };
+        config.durability = Durability::Logged(storage::Config::default());
     }
     if is_set(1) {
         config.endpoint.requests_per_connection_max = 3;

@@ -6,6 +6,7 @@ use zookeeper_core::{
     ConnId, Disconnect, Instant, Rng, SessionId,
     endpoint::{AcceptError, CloseReason},
     server::{Config, Durability, Event, Recovered, Server},
+    storage,
 };
 
 use super::{
@@ -66,7 +67,7 @@ impl Options {
     #[must_use]
     pub fn logged(acknowledge: Acknowledge) -> Self {
         let mut options = Self { acknowledge, ..Self::default() };
-        options.config.durability = Durability::Logged { groups_in_flight_max: 2, reserve: 0 };
+        options.config.durability = Durability::Logged(storage::Config::default());
         options
     }
 }

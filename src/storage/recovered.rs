@@ -1,0 +1,62 @@
+//! What a server starts from.
+
+use super::operation::{File, FileOp};
+use crate::{ids::Zxid, tree::Tree};
+
+/// What a server starts from: a tree that was brought up to date, and where its storage goes on.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// The tree; `None` is a fresh one.
+    pub(crate) tree: Option<Tree>,
+    /// The time of the newest transaction, in milliseconds of Unix time.
+    pub(crate) newest_ms: i64,
+    /// What is on disk.
+    pub(crate) files: KnownFiles,
+}
+
+/// What is on disk, and what is to be done about it before anything new is written.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct KnownFiles {
+    /// Snapshots, oldest first.
+    pub(crate) snapshots: Vec<KnownSnapshot>,
+    /// Logs with the zxid their names tell, oldest first.
+    pub(crate) logs: Vec<(Zxid, File)>,
+    /// For the log lane, before its first record: torn tails are cut, logs without a record go.
+    pub(crate) repairs: Vec<FileOp>,
+    /// For the snapshot lane, before its first snapshot: temporaries of snapshots that were never
+    /// completed.
+    pub(crate) leftovers: Vec<File>,
+    /// Whether the tree is what the newest valid snapshot and the logs behind it tell. If not, a
+    /// snapshot must be durable before the first record: there is none yet, or the recovery did
+    /// what no record tells.
+    pub(crate) is_reproducible: bool,
+    /// Transactions replayed on top of the snapshot, and the bytes of their records.
+    pub(crate) transactions_replayed: u64,
+    pub(crate) bytes_replayed: u64,
+}
+
+/// A snapshot on disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct KnownSnapshot {
+    /// What its name says: everything up to this transaction is in it.
+    pub(crate) zxid: Zxid,
+    pub(crate) file: File,
+    /// Whether it was read or written as a whole by this process. Nothing else counts as a
+    /// snapshot to go back to.
+    pub(crate) is_valid: bool,
+}
+
+impl Recovered {
+    /// Nothing: the server starts with a fresh tree, on an empty store.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// A tree that was brought up to date, and the time of its newest transaction; the store is
+    /// empty.
+    #[must_use]
+    pub fn new(tree: Tree, newest_ms: i64) -> Self {
+        Self { tree: Some(tree), newest_ms, files: KnownFiles::default() }
+    }
+}
