@@ -41,5 +41,6 @@ pub use request::{
 };
 pub use response::Response;
 pub use stat::Stat;
+pub(crate) use txn::encode_acl;
 pub use txn::{AclList, CreateKind, Txn, TxnHeader};
 pub use watch::{AddWatchMode, EventKind, WatcherEvent, WatcherType};
