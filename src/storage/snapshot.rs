@@ -82,9 +82,10 @@ impl SnapshotEncoder {
         encode_node(path, data, acl_index, stat, &mut self.out);
     }
 
-    /// Records that were encoded before.
-    pub fn records(&mut self, records: &[u8]) {
-        self.out.extend_from_slice(records);
+    /// Where sessions, ACLs and znodes go that somebody else encodes, counts included: what
+    /// [`Tree::snapshot_chunk`](crate::tree::Tree::snapshot_chunk) appends to.
+    pub const fn records(&mut self) -> &mut Vec<u8> {
+        &mut self.out
     }
 
     /// Ends the znodes, with a seal.
