@@ -8,7 +8,7 @@ use std::{
 
 use zookeeper_core::{
     Instant, Ticket,
-    storage::{File, FileOp, Lane, StorageError},
+    storage::{Dir, File, FileOp, Lane, StorageError},
 };
 
 use super::journal::{Journal, Record, read_records};
@@ -32,7 +32,9 @@ pub enum Acknowledge {
 pub struct TestStore {
     acknowledge: Acknowledge,
     waiting: VecDeque<Waiting>,
-    newest: Option<Ticket>,
+    /// Of snapshots, which nobody waits for: done at once.
+    snapshots: VecDeque<Waiting>,
+    newest: BTreeMap<Lane, Ticket>,
     files: BTreeMap<File, Contents>,
     journal: Journal,
     appends: usize,
@@ -70,7 +72,7 @@ impl TestStore {
         &self.journal
     }
 
-    /// Operations that are not done.
+    /// Operations of the log that are not done.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.len()
@@ -99,8 +101,11 @@ impl TestStore {
     ///
     /// When tickets do not rise.
     pub(super) fn submit(&mut self, now: Instant, lane: Lane, ticket: Ticket, op: FileOp) {
-        assert!(self.newest < Some(ticket), "tickets rise");
-        self.newest = Some(ticket);
+        let before = self.newest.insert(lane, ticket);
+        assert!(before < Some(ticket), "tickets rise");
+        if lane == Lane::Snapshot {
+            return self.snapshots.push_back(Waiting { lane, ticket, op, due: now });
+        }
         self.appends += usize::from(matches!(op, FileOp::Append { .. }));
         let delay = match self.acknowledge {
             Acknowledge::Late(delay) => delay,
@@ -111,6 +116,13 @@ impl TestStore {
 
     /// Does what is due; says up to which ticket everything is done.
     pub(super) fn work(&mut self, now: Instant) -> Option<(Lane, Ticket)> {
+        if let Some(newest) = self.snapshots.back() {
+            let done = Some((newest.lane, newest.ticket));
+            for waiting in std::mem::take(&mut self.snapshots) {
+                self.apply(waiting.op);
+            }
+            return done;
+        }
         let count = match self.acknowledge {
             Acknowledge::AtOnce => self.waiting.len(),
             Acknowledge::Late(_) => self.waiting.iter().take_while(|op| op.due <= now).count(),
@@ -152,10 +164,12 @@ impl TestStore {
     /// Forgets what was not done.
     pub(super) fn stop(&mut self) {
         self.waiting.clear();
+        self.snapshots.clear();
     }
 
     fn apply(&mut self, op: FileOp) {
         match op {
+            FileOp::Append { file, .. } if file.dir == Dir::Snapshot => {}
             FileOp::Create { file, .. } => _ = self.files.insert(file, Contents::default()),
             FileOp::Append { file, bytes } => {
                 let contents = self.files.get_mut(&file).expect("a file is made first");
