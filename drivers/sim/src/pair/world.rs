@@ -292,6 +292,12 @@ impl<S: Store> World<S> {
         &mut self.clients[client.0]
     }
 
+    /// How many clients have connected.
+    #[must_use]
+    pub const fn client_count(&self) -> usize {
+        self.clients.len()
+    }
+
     /// The server's name for a client's connection.
     #[must_use]
     pub fn conn(&self, client: ClientId) -> ConnId {

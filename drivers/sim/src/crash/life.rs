@@ -1,0 +1,146 @@
+//! One life of a server: from a start to a power cut, under load.
+
+use std::{net::SocketAddr, time::Duration};
+
+use zookeeper_core::{
+    Instant, Rng, SessionId,
+    server::{self, Durability, Recovered},
+    storage::{self, Retention},
+    wire::{Blob, ConnectRequest, Op},
+};
+
+use crate::{
+    disk::{DiskStore, Reserve},
+    model::Operation,
+    pair::{ClientId, Options, Store, World},
+};
+
+/// Longer than any answer takes.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
+
+/// The time-out of ordinary sessions and of those that are left alone.
+const TIMEOUTS_MS: [i32; 2] = [20_000, 2_000];
+
+/// How a server lives.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The server's settings.
+    pub server: server::Config,
+    /// What its disk shows of reserved bytes.
+    pub reserve: Reserve,
+}
+
+impl Default for Settings {
+    /// Logs and snapshots are short: within a few hundred transactions everything happens that
+    /// otherwise takes millions.
+    fn default() -> Self {
+        let mut storage = storage::Config::default();
+        storage.snapshot_transactions = 60;
+        storage.snapshot_bytes = None;
+        storage.log_length_max = Some(6 << 10);
+        storage.reserve = 4 << 10;
+        storage.retention = Some(Retention { snapshots: 3, interval: Duration::ZERO });
+        let mut server = server::Config::default();
+        server.durability = Durability::Logged(storage);
+        server.tree.extended_types = true;
+        server.tree.enforce_quota = true;
+        server.endpoint.tick = Duration::from_secs(1);
+        server.containers.check_interval = Duration::from_secs(1);
+        Self { server, reserve: Reserve::Hidden }
+    }
+}
+
+/// One life of a server, and the clients it has.
+#[derive(Debug)]
+pub struct Life {
+    pub(super) world: World<DiskStore>,
+    pub(super) rng: Rng,
+    /// Those that stay.
+    pub(super) clients: Vec<ClientId>,
+    /// Requests sent.
+    pub(super) requests: usize,
+}
+
+impl Life {
+    /// A server begins to live, over what was recovered from this store.
+    #[must_use]
+    pub fn begin(
+        settings: &Settings,
+        seed: u64,
+        start: Instant,
+        recovered: Recovered,
+        store: DiskStore,
+    ) -> Self {
+        let mut options = Options::default();
+        options.config = settings.server.clone();
+        (options.seed, options.start) = (seed, start);
+        let world = World::with_store(options, recovered, store);
+        Self { world, rng: Rng::new(seed), clients: Vec::new(), requests: 0 }
+    }
+
+    /// The world, to look at.
+    #[must_use]
+    pub const fn world(&self) -> &World<DiskStore> {
+        &self.world
+    }
+
+    /// How many requests were sent, those for sessions included.
+    #[must_use]
+    pub const fn requests(&self) -> usize {
+        self.requests
+    }
+
+    /// A client comes and gets a session, or comes back to one; `None` if it may not.
+    pub fn connect(
+        &mut self,
+        resumed: Option<(SessionId, [u8; 16])>,
+        is_short: bool,
+    ) -> Option<ClientId> {
+        let port = u16::try_from(1_024 + self.requests % 60_000).unwrap_or(1_024);
+        let client = self.world.open_from(SocketAddr::from(([127, 0, 0, 1], port))).ok()?;
+        self.requests += 1;
+        let (session, password) = resumed.unwrap_or((SessionId::NONE, [0; 16]));
+        let password = Some(Blob::Slice(&password));
+        let timeout_ms = TIMEOUTS_MS[usize::from(is_short)];
+        let hello = World::hello();
+        let request = ConnectRequest { session, password, timeout_ms, ..hello };
+        self.world.shake_hands(client, &request);
+        self.wait(|world| world.client(client).handshake().is_some() || !world.is_open(client));
+        let granted = self.world.client(client).handshake();
+        granted.is_some_and(|handshake| handshake.is_granted()).then_some(client)
+    }
+
+    /// A client asks for something, and does not wait.
+    pub fn ask(&mut self, client: ClientId, operation: &Operation) {
+        self.requests += 1;
+        self.world.send_record(client, operation.op(), &operation.to_bytes());
+    }
+
+    /// A client ends its session.
+    pub fn close_session(&mut self, client: ClientId) {
+        self.requests += 1;
+        self.world.send_record(client, Op::CloseSession, &[]);
+        self.rest();
+    }
+
+    /// Waits until everybody has an answer.
+    pub fn rest(&mut self) {
+        self.wait(|world| {
+            (0..).map(ClientId::nth).take(world.client_count()).all(|client| {
+                world.client(client).unanswered() == 0 || !world.is_open(client)
+            })
+        });
+    }
+
+    /// Time passes from one thing the store does to the next.
+    fn wait(&mut self, is_done: impl Fn(&World<DiskStore>) -> bool) {
+        self.world.settle();
+        let end = self.world.now() + ANSWER_MAX;
+        while !is_done(&self.world) {
+            assert!(self.world.now() < end, "everybody gets an answer");
+            let due = self.world.store().due().unwrap_or(Instant::ZERO);
+            let time = due.saturating_duration_since(self.world.now());
+            self.world.advance(time.max(Duration::from_micros(1)));
+        }
+    }
+}
