@@ -8,3 +8,4 @@ pub mod generate;
 pub mod model;
 pub mod pair;
 pub mod replay;
+pub mod snapshot;
