@@ -10,7 +10,7 @@ use zookeeper_core::{
     Rng, SessionId, Zxid,
     storage::{Dir, FileOp, LOG_MAGIC, RECORD_END},
     tree::{Config, Tree},
-    wire::{Reader, Txn, TxnHeader},
+    wire::{Op, Reader, Txn, TxnHeader},
 };
 
 use super::dump::{describe, difference, dump};
@@ -31,6 +31,8 @@ pub struct History {
     dumps: Vec<Arc<[u8]>>,
     /// Which transaction created each session.
     created: BTreeMap<SessionId, Zxid>,
+    /// How many transactions of each kind there were.
+    kinds: BTreeMap<Op, usize>,
 }
 
 impl History {
@@ -39,7 +41,14 @@ impl History {
     pub fn new(config: Config) -> Self {
         let tree = Tree::new(config.clone(), &mut Rng::new(7));
         let dumps = vec![dump(&tree).into()];
-        Self { config, tree, records: Vec::new(), dumps, created: BTreeMap::new() }
+        Self {
+            config,
+            tree,
+            records: Vec::new(),
+            dumps,
+            created: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+        }
     }
 
     /// What was so after `zxid`: what came behind it never was.
@@ -110,13 +119,20 @@ impl History {
         self.created.get(&session).copied()
     }
 
+    /// How many transactions of a kind there were.
+    #[must_use]
+    pub fn count(&self, kind: Op) -> usize {
+        self.kinds.get(&kind).copied().unwrap_or(0)
+    }
+
     fn add(&mut self, record: &[u8]) {
-        let Replayed { header, is_session, fits, digest } = replay(&mut self.tree, record);
+        let Replayed { header, kind, fits, digest } = replay(&mut self.tree, record);
         assert_eq!(place(header.zxid), self.records.len() + 1, "the next one");
         assert!(fits, "{header:?} fits");
         // What failed has none.
         assert!(digest.is_none() || digest == self.tree.digest(), "the digest of {header:?}");
-        if is_session {
+        *self.kinds.entry(kind).or_default() += 1;
+        if kind == Op::CreateSession {
             self.created.insert(header.session, header.zxid);
         }
         self.records.push(record.into());
@@ -127,7 +143,7 @@ impl History {
 /// A record that was replayed.
 struct Replayed {
     header: TxnHeader,
-    is_session: bool,
+    kind: Op,
     fits: bool,
     digest: Option<u64>,
 }
@@ -139,8 +155,7 @@ fn replay(tree: &mut Tree, payload: &[u8]) -> Replayed {
     // Behind the version of the digest.
     let digest = reader.rest().get(4..12).and_then(|digest| digest.first_chunk().copied());
     let fits = tree.replay(&header, &txn);
-    let is_session = matches!(txn, Txn::CreateSession { .. });
-    Replayed { header, is_session, fits, digest: digest.map(u64::from_be_bytes) }
+    Replayed { header, kind: op, fits, digest: digest.map(u64::from_be_bytes) }
 }
 
 fn place(zxid: Zxid) -> usize {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use zookeeper_core::{
     Instant, Rng, SessionId,
-    server::{self, Durability, Recovered},
+    server::{self, Durability, Event, Failure, Recovered},
     storage::{self, Retention},
     wire::{Blob, ConnectRequest, Op},
 };
@@ -30,14 +30,19 @@ pub struct Settings {
     pub reserve: Reserve,
 }
 
-impl Default for Settings {
-    /// Logs and snapshots are short: within a few hundred transactions everything happens that
-    /// otherwise takes millions.
-    fn default() -> Self {
+impl Settings {
+    /// Within a few dozen transactions everything happens that otherwise takes millions.
+    #[must_use]
+    pub fn hasty() -> Self {
+        Self::with(12, 1 << 10)
+    }
+
+    /// A snapshot after this many transactions, and the next log after this many bytes.
+    fn with(snapshot_transactions: u64, log_length: u64) -> Self {
         let mut storage = storage::Config::default();
-        storage.snapshot_transactions = 60;
+        storage.snapshot_transactions = snapshot_transactions;
         storage.snapshot_bytes = None;
-        storage.log_length_max = Some(6 << 10);
+        storage.log_length_max = Some(log_length);
         storage.reserve = 4 << 10;
         storage.retention = Some(Retention { snapshots: 3, interval: Duration::ZERO });
         let mut server = server::Config::default();
@@ -47,6 +52,13 @@ impl Default for Settings {
         server.endpoint.tick = Duration::from_secs(1);
         server.containers.check_interval = Duration::from_secs(1);
         Self { server, reserve: Reserve::Hidden }
+    }
+}
+
+impl Default for Settings {
+    /// Within a few hundred transactions everything happens that otherwise takes millions.
+    fn default() -> Self {
+        Self::with(60, 6 << 10)
     }
 }
 
@@ -84,10 +96,24 @@ impl Life {
         &self.world
     }
 
+    /// Why the server stopped, if it did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        self.world.events().iter().find_map(|event| match event {
+            Event::Failed(failure) => Some(failure),
+            _ => None,
+        })
+    }
+
     /// How many requests were sent, those for sessions included.
     #[must_use]
     pub const fn requests(&self) -> usize {
         self.requests
+    }
+
+    /// The power goes. What is left is the store.
+    pub fn cut_power(&mut self) -> &mut DiskStore {
+        self.world.cut_power()
     }
 
     /// A client comes and gets a session, or comes back to one; `None` if it may not.
@@ -126,9 +152,10 @@ impl Life {
     /// Waits until everybody has an answer.
     pub fn rest(&mut self) {
         self.wait(|world| {
-            (0..).map(ClientId::nth).take(world.client_count()).all(|client| {
-                world.client(client).unanswered() == 0 || !world.is_open(client)
-            })
+            (0..)
+                .map(ClientId::nth)
+                .take(world.client_count())
+                .all(|client| world.client(client).unanswered() == 0 || !world.is_open(client))
         });
     }
 

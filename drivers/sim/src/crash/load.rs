@@ -11,7 +11,6 @@ use super::life::Life;
 use crate::{
     generate::script,
     model::{Entry, Operation},
-    pair::ClientId,
 };
 
 /// Clients that stay.

@@ -11,9 +11,11 @@ mod dump;
 mod history;
 mod life;
 mod load;
+mod run;
 
 pub use boot::recover;
 pub use check::{Known, Outcome, crashes, list, must_hold, start};
 pub use dump::{describe, difference, dump};
 pub use history::History;
 pub use life::{Life, Settings};
+pub use run::{Run, Script};

@@ -120,7 +120,13 @@ impl DiskStore {
         self.lanes[slot(lane)].executed
     }
 
-    /// Takes what was recorded: the first one is the disk before anything was done.
+    /// What was recorded: the first one is the disk before anything was done.
+    #[must_use]
+    pub fn checkpoints(&self) -> &[Checkpoint] {
+        self.checkpoints.as_deref().unwrap_or_default()
+    }
+
+    /// Takes what was recorded.
     pub fn take_checkpoints(&mut self) -> Vec<Checkpoint> {
         self.checkpoints.as_mut().map(mem::take).unwrap_or_default()
     }
