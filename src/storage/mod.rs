@@ -9,14 +9,17 @@ mod log_writer;
 mod operation;
 mod recovered;
 mod recovery;
+mod retention;
 mod snapshot;
+mod snapshot_writer;
 
 pub use config::{Config, Retention};
 pub use log::{LOG_MAGIC, LOG_VERSION, RECORD_END, encode_file_header, encode_record};
 pub(crate) use log_writer::LogWriter;
 pub use operation::{Dir, File, FileOp, Lane, StorageError};
 pub use recovered::Recovered;
-#[expect(unused_imports)]
 pub(crate) use recovered::{KnownFiles, KnownSnapshot};
 pub use recovery::{FileInfo, ReadRequest, Recovery, RecoveryConfig, RecoveryError, RecoveryEvent};
+pub(crate) use retention::Purge;
 pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotEncoder};
+pub(crate) use snapshot_writer::{Progress, Setback, SnapshotWriter};
