@@ -4,4 +4,5 @@
 mod every_byte;
 mod failures;
 mod lies;
+mod lives;
 mod support;

@@ -12,7 +12,7 @@ use zookeeper_core::{
 use crate::{
     disk::{DiskStore, Reserve},
     model::Operation,
-    pair::{ClientId, Options, Store, World},
+    pair::{ClientId, Handshake, Options, Store, World},
 };
 
 /// Longer than any answer takes.
@@ -20,6 +20,12 @@ const ANSWER_MAX: Duration = Duration::from_secs(120);
 
 /// The time-out of ordinary sessions and of those that are left alone.
 const TIMEOUTS_MS: [i32; 2] = [20_000, 2_000];
+
+/// Sessions that clients come back to in the next life.
+const CREDENTIALS_MAX: usize = 4;
+
+/// A session as its client knows it.
+pub type Credentials = (SessionId, [u8; 16]);
 
 /// How a server lives.
 #[derive(Clone, Debug)]
@@ -117,11 +123,7 @@ impl Life {
     }
 
     /// A client comes and gets a session, or comes back to one; `None` if it may not.
-    pub fn connect(
-        &mut self,
-        resumed: Option<(SessionId, [u8; 16])>,
-        is_short: bool,
-    ) -> Option<ClientId> {
+    pub fn connect(&mut self, resumed: Option<Credentials>, is_short: bool) -> Option<ClientId> {
         let port = u16::try_from(1_024 + self.requests % 60_000).unwrap_or(1_024);
         let client = self.world.open_from(SocketAddr::from(([127, 0, 0, 1], port))).ok()?;
         self.requests += 1;
@@ -133,7 +135,19 @@ impl Life {
         self.world.shake_hands(client, &request);
         self.wait(|world| world.client(client).handshake().is_some() || !world.is_open(client));
         let granted = self.world.client(client).handshake();
-        granted.is_some_and(|handshake| handshake.is_granted()).then_some(client)
+        granted.is_some_and(Handshake::is_granted).then_some(client)
+    }
+
+    /// The sessions that its clients were granted last.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<Credentials> {
+        let clients = (0..self.world.client_count()).rev().map(ClientId::nth);
+        let granted = clients.filter_map(|client| {
+            let client = self.world.client(client);
+            let is_granted = client.handshake().is_some_and(Handshake::is_granted);
+            is_granted.then(|| (client.session(), client.password()))
+        });
+        granted.take(CREDENTIALS_MAX).collect()
     }
 
     /// A client asks for something, and does not wait.

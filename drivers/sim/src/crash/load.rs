@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use zookeeper_core::wire::Op;
 
-use super::life::Life;
+use super::life::{Credentials, Life};
 use crate::{
     generate::script,
     model::{Entry, Operation},
@@ -25,6 +25,17 @@ const CONTAINER: i32 = 4;
 const TTL: i32 = 5;
 
 impl Life {
+    /// Clients of an earlier life come back, and look around before anything changes.
+    pub fn come_back_all(&mut self, credentials: &[Credentials]) {
+        for &credentials in credentials {
+            if let Some(client) = self.connect(Some(credentials), false) {
+                let path = Some("/load".to_owned());
+                self.ask(client, &Operation::OnPath { op: Op::Sync, path });
+                self.rest();
+            }
+        }
+    }
+
     /// What the rounds need: clients, and znodes if they are not there yet.
     pub fn prepare(&mut self) {
         for _ in 0..CLIENTS {

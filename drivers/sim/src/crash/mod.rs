@@ -17,5 +17,5 @@ pub use boot::recover;
 pub use check::{Known, Outcome, crashes, list, must_hold, start};
 pub use dump::{describe, difference, dump};
 pub use history::History;
-pub use life::{Life, Settings};
+pub use life::{Credentials, Life, Settings};
 pub use run::{Run, Script};

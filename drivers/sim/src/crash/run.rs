@@ -6,14 +6,14 @@ use zookeeper_core::{
     Instant, SessionId, Zxid,
     server::{Failure, Recovered},
     storage::Lane,
-    tree,
+    tree::{self, Tree},
 };
 
 use super::{
     boot::recover,
     check::{Known, crashes, list, must_hold},
     history::History,
-    life::{Life, Settings},
+    life::{Credentials, Life, Settings},
 };
 use crate::disk::{Checkpoint, Crash, Disk, DiskStore, Image, Marks, Pace, Plan};
 
@@ -55,6 +55,8 @@ pub struct Run {
     history: History,
     checkpoints: Vec<Checkpoint>,
     sessions: Vec<SessionId>,
+    /// Of those sessions that its clients were granted last.
+    credentials: Vec<Credentials>,
     marks: Marks,
     requests: usize,
     /// Of the log lane, and of the other one.
@@ -74,25 +76,30 @@ impl Run {
         let config = script.settings.server.tree.clone();
         let image = Image::default();
         let recovered = recover(&image, &config, script.seed).0.expect("a fresh store");
-        Self::live(script, START, recovered, &image, History::new(config))
+        let disk = Disk::new(script.settings.reserve);
+        Self::live(script, START, recovered, disk, History::new(config), &[])
     }
 
-    /// The life after a crash of this one, which left these files.
+    /// The life after this one, over what was recovered from this disk. A disk that saw no power
+    /// cut still has to write what it was not told to sync.
     #[must_use]
-    pub fn next(&self, script: Script, image: &Image, zxid: Zxid, recovered: Recovered) -> Self {
-        Self::live(script, self.end + PAUSE, recovered, image, self.history.until(zxid))
+    pub fn next(&self, script: Script, disk: Disk, recovered: Recovered) -> Self {
+        let zxid = recovered.tree().map_or(Zxid::ZERO, Tree::last_zxid);
+        let history = self.history.until(zxid);
+        Self::live(script, self.end + PAUSE, recovered, disk, history, &self.credentials)
     }
 
     fn live(
         script: Script,
         start: Instant,
         recovered: Recovered,
-        image: &Image,
+        disk: Disk,
         mut history: History,
+        credentials: &[Credentials],
     ) -> Self {
-        let disk = Disk::from_image(image, script.settings.reserve);
         let store = DiskStore::new(disk, script.pace, script.plan.clone(), script.seed).recording();
         let mut life = Life::begin(&script.settings, script.seed, start, recovered, store);
+        life.come_back_all(credentials);
         life.prepare();
         let mut seen = observe(&life, &mut history, 0);
         for round in 0..script.rounds {
@@ -101,11 +108,23 @@ impl Run {
         }
         let (requests, end) = (life.requests(), life.world().now());
         let failure = life.failure().cloned();
+        let credentials = life.credentials();
         let store = life.cut_power();
         let checkpoints = store.take_checkpoints();
         let executed = [Lane::Log, Lane::Snapshot].map(|lane| store.executed(lane));
         let (sessions, marks) = (store.sessions().to_vec(), store.marks().clone());
-        Self { script, history, checkpoints, sessions, marks, requests, executed, failure, end }
+        Self {
+            script,
+            history,
+            credentials,
+            checkpoints,
+            sessions,
+            marks,
+            requests,
+            executed,
+            failure,
+            end,
+        }
     }
 
     /// What the tree was after every transaction.
