@@ -246,7 +246,9 @@ impl Server {
                     endpoint::Action::Close(conn) => Action::Close(conn),
                 });
             }
-            if let Some(action) = self.poll_store() {
+            if self.snapshots.is_some()
+                && let Some(action) = self.poll_store()
+            {
                 return Some(action);
             }
             // Requests that were served without a word to the driver: their replies are held back.
@@ -346,8 +348,11 @@ impl Server {
             return Some((self.now, "requests left"));
         }
         let cleaner = (self.cleaner.timeout(), "containers");
-        let purge = self.snapshots.as_ref().and_then(|snapshots| snapshots.timeout());
-        [endpoint, Some(cleaner), purge.map(|at| (at, "old files"))].into_iter().flatten().min()
+        let own = match self.snapshots.as_ref().and_then(|snapshots| snapshots.timeout()) {
+            Some(at) => cleaner.min((at, "old files")),
+            None => cleaner,
+        };
+        Some(endpoint.map_or(own, |endpoint| endpoint.min(own)))
     }
 
     /// The next operation for a store.

@@ -108,10 +108,12 @@ fn servers() -> impl Iterator<Item = Seed> {
         let kinds: Vec<_> = start.iter().cloned().chain(creates).chain(requests).collect();
         (Op::ALL[index].name().to_owned(), 0x30, kinds)
     });
-    let logged = |kinds: &[Kind]| -> Vec<Kind> {
-        let store = Kind::Store { lane: 0, count: 3 };
-        kinds.iter().flat_map(|kind| [kind.clone(), store.clone()]).collect()
+    let stored = |kinds: &[Kind], stores: &[Kind]| -> Vec<Kind> {
+        let stored = |kind: &Kind| [std::slice::from_ref(kind), stores].concat();
+        kinds.iter().flat_map(stored).collect()
     };
+    let store = |lane, count| Kind::Store { lane, count };
+    let (log, both) = ([store(0, 3)], [store(0, 5), store(1, 1)]);
     let everything: Vec<_> = start.iter().cloned().chain(all(0)).collect();
     let two = [accept.clone(), accept.clone(), connect(0, NEW), connect(1, NEW)];
     let watched: Vec<_> =
@@ -124,7 +126,17 @@ fn servers() -> impl Iterator<Item = Seed> {
     let command = |command| Kind::Command { client: 0, command };
     let stories = [
         ("everything", 0x30, everything.clone()),
-        ("logged", 0x31, logged(&everything)),
+        ("logged", 0x31, stored(&everything, &log)),
+        ("snapshots", 0x71, stored(&everything, &both)),
+        ("snapshot_fails", 0x71, {
+            let fails = [store(0, 5), store(1, 0), Kind::StoreFails { lane: 1 }];
+            stored(&everything, &fails)
+        }),
+        ("snapshot_late", 0xf1, {
+            let last = [store(1, 9), store(0, 9), store(1, 9), Kind::Shutdown];
+            [&everything[..], &last].concat()
+        }),
+        ("first_snapshot_fails", 0xf1, [&start[..], &[Kind::StoreFails { lane: 1 }]].concat()),
         ("store_fails", 0x31, [&everything[..], &[Kind::StoreFails { lane: 0 }]].concat()),
         ("watched", 0x30, watched),
         ("limits", 0x3a, blocked),

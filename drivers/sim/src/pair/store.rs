@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt::Debug,
-    io,
+    io, mem,
     time::Duration,
 };
 
@@ -124,7 +124,7 @@ impl TestStore {
         &self.journal
     }
 
-    /// Operations of the log that are not done.
+    /// Operations that are not done.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.len()
@@ -227,7 +227,14 @@ impl Store for TestStore {
             Acknowledge::InGroups(count) if self.waiting.len() >= count => self.waiting.len(),
             Acknowledge::InGroups(_) | Acknowledge::ByHand => 0,
         };
-        self.execute(count)
+        let mut done = self.execute(count);
+        if let Some(newest) = self.snapshots.back() {
+            done.push(Done { lane: newest.lane, ticket: newest.ticket, result: Ok(()) });
+        }
+        for waiting in mem::take(&mut self.snapshots) {
+            self.apply(waiting.op);
+        }
+        done
     }
 
     fn due(&self) -> Option<Instant> {
