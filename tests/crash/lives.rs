@@ -15,7 +15,7 @@ fn live_on(run: &Run, index: usize, crash: Crash, marks: &mut Marks) -> usize {
     let (image, zxid, recovered) = run.crash_once(index, crash, marks);
     let script = Script { rounds: 1, seed: index as u64, ..Script::new(0, 0) };
     let disk = Disk::from_image(&image, Reserve::Hidden);
-    let next = run.next(script, disk, recovered);
+    let next = run.next(index, script, disk, recovered);
     assert!(next.history().newest() > zxid && next.failure().is_none());
     let count = next.checkpoints().len();
     (0..count).map(|index| next.crash_after(index, false, marks)).sum()
@@ -44,7 +44,7 @@ fn what_an_ended_process_left_to_the_system_is_not_safe_yet() {
     let (starts, marks) = on_all_cores(run.checkpoints().len(), |index, marks| {
         let (_, _, recovered) = run.crash_once(index, Crash::KEPT, marks);
         let script = Script { rounds: 0, seed: index as u64, ..script.clone() };
-        let next = run.next(script, run.checkpoints()[index].disk.clone(), recovered);
+        let next = run.next(index, script, run.checkpoints()[index].disk.clone(), recovered);
         let count = next.checkpoints().len();
         (0..count).map(|index| next.crash_after(index, false, marks)).sum()
     });
@@ -87,7 +87,7 @@ fn many_lives_in_a_row_lose_nothing() {
             let (image, _, recovered) = run.crash_once(index, crash, marks);
             let script = script(&mut rng);
             let disk = Disk::from_image(&image, script.settings.reserve);
-            run = run.next(script, disk, recovered);
+            run = run.next(index, script, disk, recovered);
             marks.merge(run.marks());
         }
         starts

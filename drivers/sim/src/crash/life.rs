@@ -18,6 +18,9 @@ use crate::{
 /// Longer than any answer takes.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 
+/// A step of time while nothing is known to come.
+const STEP: Duration = Duration::from_millis(10);
+
 /// The time-out of ordinary sessions and of those that are left alone.
 const TIMEOUTS_MS: [i32; 2] = [20_000, 2_000];
 
@@ -124,6 +127,9 @@ impl Life {
 
     /// A client comes and gets a session, or comes back to one; `None` if it may not.
     pub fn connect(&mut self, resumed: Option<Credentials>, is_short: bool) -> Option<ClientId> {
+        if self.failure().is_some() {
+            return None;
+        }
         let port = u16::try_from(1_024 + self.requests % 60_000).unwrap_or(1_024);
         let client = self.world.open_from(SocketAddr::from(([127, 0, 0, 1], port))).ok()?;
         self.requests += 1;
@@ -156,11 +162,32 @@ impl Life {
         self.world.send_record(client, operation.op(), &operation.to_bytes());
     }
 
+    /// The client that came as this one, if there is one.
+    #[must_use]
+    pub fn client(&self, index: usize) -> Option<ClientId> {
+        (index < self.world.client_count()).then(|| ClientId::nth(index))
+    }
+
     /// A client ends its session.
     pub fn close_session(&mut self, client: ClientId) {
         self.requests += 1;
         self.world.send_record(client, Op::CloseSession, &[]);
         self.rest();
+    }
+
+    /// A client is not heard of again.
+    pub fn lose(&mut self, client: ClientId) {
+        self.world.reset(client);
+    }
+
+    /// Time passes.
+    pub fn sleep(&mut self, time: Duration) {
+        self.world.advance(time);
+    }
+
+    /// The store, to change what it does next.
+    pub const fn store_mut(&mut self) -> &mut DiskStore {
+        self.world.store_mut()
     }
 
     /// Waits until everybody has an answer.
@@ -179,9 +206,11 @@ impl Life {
         let end = self.world.now() + ANSWER_MAX;
         while !is_done(&self.world) {
             assert!(self.world.now() < end, "everybody gets an answer");
-            let due = self.world.store().due().unwrap_or(Instant::ZERO);
-            let time = due.saturating_duration_since(self.world.now());
-            self.world.advance(time.max(Duration::from_micros(1)));
+            // What is due now was done; without anything to come the server's own time must help.
+            let now = self.world.now();
+            let due = self.world.store().due().filter(|due| *due > now);
+            let time = due.map_or(STEP, |due| due.saturating_duration_since(now));
+            self.world.advance(time);
         }
     }
 }

@@ -99,7 +99,7 @@ impl Life {
             self.close_session(visitor);
         } else {
             self.rest();
-            self.world.reset(visitor);
+            self.lose(visitor);
         }
     }
 
@@ -110,7 +110,7 @@ impl Life {
             return;
         }
         let credentials = (self.world.client(old).session(), self.world.client(old).password());
-        self.world.reset(old);
+        self.lose(old);
         if let Some(client) = self.connect(Some(credentials), false) {
             self.clients[index] = client;
         }

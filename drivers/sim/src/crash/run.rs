@@ -77,16 +77,17 @@ impl Run {
         let image = Image::default();
         let recovered = recover(&image, &config, script.seed).0.expect("a fresh store");
         let disk = Disk::new(script.settings.reserve);
-        Self::live(script, START, recovered, disk, History::new(config), &[])
+        Self::live(script, START, recovered, disk, Zxid::ZERO, History::new(config), &[])
     }
 
-    /// The life after this one, over what was recovered from this disk. A disk that saw no power
-    /// cut still has to write what it was not told to sync.
+    /// The life after this one, which ended behind an operation, over what was recovered from this
+    /// disk. A disk that saw no power cut still has to write what it was not told to sync.
     #[must_use]
-    pub fn next(&self, script: Script, disk: Disk, recovered: Recovered) -> Self {
+    pub fn next(&self, index: usize, script: Script, disk: Disk, recovered: Recovered) -> Self {
+        let told = self.known(index).told;
         let zxid = recovered.tree().map_or(Zxid::ZERO, Tree::last_zxid);
         let history = self.history.until(zxid);
-        Self::live(script, self.end + PAUSE, recovered, disk, history, &self.credentials)
+        Self::live(script, self.end + PAUSE, recovered, disk, told, history, &self.credentials)
     }
 
     fn live(
@@ -94,10 +95,12 @@ impl Run {
         start: Instant,
         recovered: Recovered,
         disk: Disk,
+        told: Zxid,
         mut history: History,
         credentials: &[Credentials],
     ) -> Self {
-        let store = DiskStore::new(disk, script.pace, script.plan.clone(), script.seed).recording();
+        let store = DiskStore::new(disk, script.pace, script.plan.clone(), script.seed);
+        let store = store.told_before(told).recording();
         let mut life = Life::begin(&script.settings, script.seed, start, recovered, store);
         life.come_back_all(credentials);
         life.prepare();

@@ -82,6 +82,19 @@ impl DiskStore {
         }
     }
 
+    /// Somebody was told of this in an earlier life.
+    #[must_use]
+    pub const fn told_before(mut self, zxid: Zxid) -> Self {
+        self.told = zxid;
+        self
+    }
+
+    /// Something goes wrong with the next operation of a lane.
+    pub fn spoil_next(&mut self, lane: Lane, fault: Fault) {
+        let number = self.lanes[slot(lane)].executed;
+        self.plan.add(lane, number, fault);
+    }
+
     /// Keeps the disk as it is after every operation.
     #[must_use]
     pub fn recording(mut self) -> Self {

@@ -216,7 +216,7 @@ impl Store for TestStore {
     fn work(&mut self, now: Instant) -> Vec<Done> {
         if let Some(newest) = self.snapshots.back() {
             let done = Done { lane: newest.lane, ticket: newest.ticket, result: Ok(()) };
-            for waiting in std::mem::take(&mut self.snapshots) {
+            for waiting in mem::take(&mut self.snapshots) {
                 self.apply(waiting.op);
             }
             return vec![done];

@@ -276,6 +276,11 @@ impl<S: Store> World<S> {
         &self.store
     }
 
+    /// The store, to change what it does next.
+    pub const fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
     /// Everything the server told its driver so far.
     pub fn events(&self) -> &[Event] {
         &self.events
