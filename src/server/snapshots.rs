@@ -3,8 +3,9 @@
 //! A snapshot is due after a number of transactions, or of bytes of the log, that chance moves
 //! between half of the limit and all of it: servers started together then do not write together. It
 //! begins between two commit groups, and the log goes on in another file, so old files can go as a
-//! whole. One that is due while another is being written is skipped; one that failed is tried again
-//! once the log has gone on in another file.
+//! whole. One that is due while another is being written is skipped. One that failed is tried again
+//! when the next one is due, or once a file of the log is full: never at once, since each one has
+//! the log make a file.
 //!
 //! A tree that snapshots and logs on disk do not tell gets a snapshot of its own first: until it is
 //! there for good, no record is written that would count on it.
@@ -52,7 +53,7 @@ pub(super) struct Snapshots {
     transactions: Trigger,
     bytes: Option<Trigger>,
     rng: Rng,
-    /// Log files made when a snapshot failed: with the next one it is due again.
+    /// Full files of the log when a snapshot failed: with the next one it is due again.
     failed_at: Option<u64>,
     /// When the one that is being written began.
     started: Instant,
@@ -158,7 +159,8 @@ impl Server {
         let Some(snapshots) = &mut self.snapshots else { return };
         let (applied, bytes) = (self.gate.applied().0, self.gate.log_bytes());
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        let retries = || snapshots.failed_at.is_some_and(|made| made < self.gate.log_files_made());
+        let retries =
+            || snapshots.failed_at.is_some_and(|full| full < self.gate.log_files_filled());
         let is_due = snapshots.transactions.is_due(applied)
             || snapshots.bytes.as_ref().is_some_and(|trigger| trigger.is_due(bytes))
             || retries();
@@ -245,7 +247,7 @@ impl Server {
             Some(Setback::Snapshot(_)) if snapshots.is_base => self.fail(Failure::Storage(error)),
             Some(Setback::Snapshot(zxid)) => {
                 snapshots.stats.snapshots_failed += 1;
-                snapshots.failed_at = Some(self.gate.log_files_made());
+                snapshots.failed_at = Some(self.gate.log_files_filled());
                 self.tree.end_snapshot();
                 self.events.push_back(Event::SnapshotFailed { zxid, error });
             }
