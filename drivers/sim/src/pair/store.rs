@@ -214,6 +214,13 @@ impl Store for TestStore {
     }
 
     fn work(&mut self, now: Instant) -> Vec<Done> {
+        if let Some(newest) = self.snapshots.back() {
+            let done = Done { lane: newest.lane, ticket: newest.ticket, result: Ok(()) };
+            for waiting in mem::take(&mut self.snapshots) {
+                self.apply(waiting.op);
+            }
+            return vec![done];
+        }
         let count = match self.acknowledge {
             Acknowledge::AtOnce => self.waiting.len(),
             Acknowledge::Late(_) => self.waiting.iter().take_while(|op| op.due <= now).count(),
