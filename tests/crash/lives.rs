@@ -64,7 +64,7 @@ fn many_lives_in_a_row_lose_nothing() {
     let seed = replay::seed();
     let (starts, marks) = on_all_cores(replay::rounds(6), |round, marks| {
         let mut rng = Rng::new(seed.wrapping_add(round as u64));
-        let mut script = |rng: &mut Rng| {
+        let script = |rng: &mut Rng| {
             let (settings, pace) = temper(rng);
             let (plan, rounds, seed) = (Plan::none(), 1 + rng.below(6), rng.next_u64());
             Script { settings, seed, pace, plan, rounds }
