@@ -23,7 +23,7 @@
 //! Anything else was written whole and has changed since.
 
 use super::{
-    log::{HEADER_LENGTH, RECORD_END, RECORD_OVERHEAD},
+    log::{HEADER_LENGTH, RECORD_END, RECORD_OVERHEAD, encode_file_header},
     log_damage::LogDamageKind,
     log_reader::{PREFIX_LENGTH, split_prefix},
     record_search::RecordSearch,
@@ -198,9 +198,19 @@ impl TailCheck {
         self.head.first_chunk().map(split_prefix)
     }
 
-    /// Whether everything is zero from the last byte of the record, or of the header, on.
+    /// Whether it begins as a record, or as the header, and everything from its last byte on is
+    /// zero.
     fn is_written_in_part(&self, end: u64) -> bool {
-        self.offset + self.written < end
+        let begins_well = if self.offset < HEADER_LENGTH as u64 {
+            let mut header = Vec::new();
+            encode_file_header(&mut header);
+            let count =
+                usize::try_from(self.written).map_or(header.len(), |to| to.min(header.len()));
+            self.head.starts_with(&header[..count])
+        } else {
+            self.prefix().is_some_and(|(checksum, _)| u32::try_from(checksum).is_ok())
+        };
+        begins_well && self.offset + self.written < end
     }
 
     /// Whether a sector in which the record has a part is zero from there on.
