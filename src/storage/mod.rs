@@ -14,9 +14,11 @@ mod operation;
 mod record_search;
 mod recovered;
 mod recovery;
+mod retention;
 mod snapshot;
 mod snapshot_damage;
 mod snapshot_reader;
+mod snapshot_writer;
 mod tail_check;
 
 pub use compression::{Compression, CompressionDamage};
@@ -33,7 +35,9 @@ pub use recovery::{
     FileInfo, ReadRequest, Recovery, RecoveryConfig, RecoveryError, RecoveryEvent,
     RecoveryProgress, SnapshotProblem,
 };
+pub(crate) use retention::Purge;
 pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotEncoder};
 pub use snapshot_damage::{SnapshotDamage, SnapshotDamageKind, SnapshotPart};
 pub use snapshot_reader::{SnapshotItem, SnapshotReader};
+pub(crate) use snapshot_writer::{Progress, Setback, SnapshotWriter};
 pub use tail_check::{LogTail, TailCheck, TailState};
