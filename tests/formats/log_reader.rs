@@ -9,9 +9,11 @@ use zookeeper_core::{
 };
 
 use crate::{
-    fixtures::{LOG_1, LOG_29, PADDING},
+    fixtures::{
+        LOG_1, LOG_29, PADDING,
+        records::{Log, header},
+    },
     log_tail::scan,
-    records::{Log, header},
 };
 
 /// Every record as text, and how the log ends.

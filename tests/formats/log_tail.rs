@@ -5,15 +5,12 @@ use zookeeper_core::{
     storage::{LogDamageKind, LogScan, LogTail, RECORD_LENGTH_MAX, ScanItem, TailState},
 };
 
-use crate::{
-    fixtures::{LOG_1, LOG_29, PADDING},
-    records::Log,
-};
+use crate::fixtures::{LOG_1, LOG_29, PADDING, records::Log};
 
 const SECTOR: usize = 512;
 
 /// Where records start, and what follows them.
-pub fn scan(bytes: &[u8], chunk: usize) -> (Vec<usize>, LogTail) {
+pub(crate) fn scan(bytes: &[u8], chunk: usize) -> (Vec<usize>, LogTail) {
     let mut scan = LogScan::new(RECORD_LENGTH_MAX);
     let mut chunks = bytes.chunks(chunk);
     let mut starts = Vec::new();

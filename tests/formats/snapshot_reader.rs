@@ -14,7 +14,7 @@ use crate::fixtures::{
 };
 
 /// Calls back with every item but the last.
-pub fn read(
+pub(crate) fn read(
     compression: Compression,
     bytes: &[u8],
     chunk: usize,
@@ -42,7 +42,7 @@ pub fn read(
 }
 
 /// All items as text.
-pub fn texts(compression: Compression, bytes: &[u8], chunk: usize) -> Vec<String> {
+pub(crate) fn texts(compression: Compression, bytes: &[u8], chunk: usize) -> Vec<String> {
     let mut texts = Vec::new();
     read(compression, bytes, chunk, |item| texts.push(format!("{item:?}"))).unwrap();
     texts
