@@ -66,7 +66,7 @@ fn a_log_cut_anywhere_is_torn_or_ends_there() {
         let starts = scan(log, 4096).0;
         for length in 16..log.len() {
             let (found, tail) = scan(&log[..length], 1000);
-            let last = starts.iter().copied().filter(|at| *at <= length).last().unwrap_or(16);
+            let last = starts.iter().copied().rfind(|at| *at <= length).unwrap_or(16);
             assert_eq!(tail.offset, last as u64, "cut to {length}");
             assert_eq!(found, starts.iter().copied().filter(|at| *at < last).collect::<Vec<_>>());
             // The first bytes of a checksum are zero, and zeros are an end.

@@ -97,7 +97,7 @@ fn every_znode_is_what_a_client_saw() {
     let mut seen = seen();
     seen.sort();
     assert_eq!(nodes, seen);
-    let ids = [0x1_0000_172c_9400_01, 0x1_0000_173f_d400_00].map(SessionId);
+    let ids = [0x0100_0017_2c94_0001, 0x0100_0017_3fd4_0000].map(SessionId);
     assert_eq!(sessions, ids.map(|id| (id, 40_000)));
     // A server that has done nothing since its start has no digest to write.
     assert_eq!(digest, Some((Zxid(0), 0)));

@@ -68,6 +68,21 @@ fn a_flipped_bit_in_an_older_log_is_refused_too() {
 }
 
 #[test]
+fn a_flipped_bit_in_a_header_is_refused() {
+    for bit in 0..64 {
+        let mut damaged = Log::of(1..=6);
+        damaged.bytes[bit / 8] ^= 1 << (bit % 8);
+        let found = error(&run(&with_logs([("log.1", damaged.bytes)])), &["log.1", "offset 0"]);
+        match found {
+            RecoveryError::DamagedInside { damage, next_offset: 16, records_behind: 6, .. } => {
+                assert!(damage.kind.is_foreign(), "{damage}");
+            }
+            other => panic!("bit {bit}: {other}"),
+        }
+    }
+}
+
+#[test]
 fn a_checksum_says_what_it_expected() {
     let mut log = Log::of(1..=2);
     log.bytes[log.starts[1] + 7] ^= 1;

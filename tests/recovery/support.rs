@@ -1,7 +1,7 @@
 //! Stores, and what they are recovered to.
 
 use zookeeper_core::storage::{
-    File, FileOp, Recovered, RecoveryConfig, RecoveryError, RecoveryEvent, SnapshotEncoder,
+    FileOp, Recovered, RecoveryConfig, RecoveryError, RecoveryEvent, SnapshotEncoder,
 };
 use zookeeper_core::{
     Zxid,
@@ -35,6 +35,11 @@ pub(crate) fn with_logs<'a>(logs: impl IntoIterator<Item = (&'a str, Vec<u8>)>) 
 /// A log of the transactions of a range.
 pub(crate) fn log(zxids: std::ops::RangeInclusive<i64>) -> Vec<u8> {
     Log::of(zxids).bytes
+}
+
+/// A log without a record.
+pub(crate) fn no_records() -> Vec<u8> {
+    Log::new().bytes
 }
 
 /// A snapshot of a tree that has seen the znodes `/1` up to `/zxid` come.
@@ -128,9 +133,4 @@ pub(crate) fn repairs(recovered: &Recovered) -> Vec<String> {
         op => op.name().into(),
     };
     recovered.repairs().iter().map(text).collect()
-}
-
-/// A file of the log's directory.
-pub(crate) fn log_file(name: &str) -> File {
-    file(name)
 }
