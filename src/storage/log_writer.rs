@@ -42,8 +42,13 @@ pub(crate) struct LogWriter {
 }
 
 impl LogWriter {
-    /// A writer beside the files there are; `repairs` are done before anything is written.
-    pub(crate) fn new(config: &Config, files: Vec<(Zxid, File)>, repairs: Vec<FileOp>) -> Self {
+    /// A writer beside the files there are. `repairs` are done before anything is written, when the
+    /// ticket returned is acknowledged.
+    pub(crate) fn new(
+        config: &Config,
+        files: Vec<(Zxid, File)>,
+        repairs: Vec<FileOp>,
+    ) -> (Self, Option<Ticket>) {
         let mut writer = Self {
             file: None,
             files,
@@ -55,10 +60,8 @@ impl LogWriter {
             next_ticket: Ticket(1),
             operations: VecDeque::new(),
         };
-        for repair in repairs {
-            writer.queue(repair);
-        }
-        writer
+        let repaired = repairs.into_iter().map(|repair| writer.queue(repair)).last();
+        (writer, repaired)
     }
 
     /// Queues a group of whole records that starts at `first`. The group is stored when the ticket
@@ -156,7 +159,7 @@ mod tests {
     fn writer(set: impl FnOnce(&mut Config)) -> LogWriter {
         let mut config = Config { reserve: 0, ..Config::default() };
         set(&mut config);
-        LogWriter::new(&config, Vec::new(), Vec::new())
+        LogWriter::new(&config, Vec::new(), Vec::new()).0
     }
 
     /// What comes out, as "operation file", and the newest ticket of it.
@@ -241,7 +244,9 @@ mod tests {
             FileOp::Truncate { file: file.clone(), length: 99 },
             FileOp::Sync { file: file.clone() },
         ];
-        let mut writer = LogWriter::new(&Config::default(), vec![(Zxid(1), file.clone())], repairs);
+        let files = vec![(Zxid(1), file.clone())];
+        let (mut writer, repaired) = LogWriter::new(&Config::default(), files, repairs);
+        assert_eq!(repaired, Some(Ticket(2)));
         writer.write(Zxid(9), b"one".to_vec());
         let (operations, _) = drain(&mut writer);
         assert_eq!(operations[..3], ["truncate", "sync log.1", "create log.9"]);
