@@ -457,7 +457,7 @@ impl<P: Poll> EventLoop<P> {
             self.drain_events();
             let Some(action) = self.server.poll_action() else {
                 // Actions make events too.
-                if self.drain_events() { continue } else { return }
+                if self.drain_events() { continue } else { break }
             };
             match action {
                 Action::Transmit(id) => self.transmit(id),
@@ -469,12 +469,15 @@ impl<P: Poll> EventLoop<P> {
                     }
                 }
                 Action::Close(id) => self.close(id),
-                Action::Store { lane, ticket, op } => match &self.store {
-                    Some(store) => store.submit(lane, ticket, op),
+                Action::Store { lane, ticket, op } => match &mut self.store {
+                    Some(store) => store.add(lane, ticket, op),
                     None => debug_assert!(false, "a server in memory stores nothing"),
                 },
                 other => debug_assert!(false, "{other:?} is yet to be invented"),
             }
+        }
+        if let Some(store) = &mut self.store {
+            store.submit();
         }
     }
 

@@ -16,6 +16,9 @@ use crate::{Config, error::BindError, handle::Signal, log};
 #[derive(Debug)]
 pub(crate) struct Store {
     lanes: Lanes,
+    /// What the server wants in this turn, before the lanes hear of it: one waking each is enough.
+    log: Vec<(Ticket, FileOp)>,
+    snapshot: Vec<(Ticket, FileOp)>,
     finish_timeout: Duration,
     /// Set when the server stops.
     deadline: Option<Instant>,
@@ -46,12 +49,26 @@ impl Store {
         about.data_log_dir = disk.logs().to_string_lossy().into();
         let finish_timeout = storage.finish_timeout;
         let lanes = disk.start(move || signal.wake()).map_err(BindError::Store)?;
-        Ok((Some(Self { lanes, finish_timeout, deadline: None }), recovered))
+        let (log, snapshot) = (Vec::new(), Vec::new());
+        Ok((Some(Self { lanes, log, snapshot, finish_timeout, deadline: None }), recovered))
     }
 
-    /// Queues an operation.
-    pub(crate) fn submit(&self, lane: Lane, ticket: Ticket, op: FileOp) {
-        self.lanes.submit(lane, ticket, op);
+    /// Takes an operation down.
+    pub(crate) fn add(&mut self, lane: Lane, ticket: Ticket, op: FileOp) {
+        match lane {
+            Lane::Log => self.log.push((ticket, op)),
+            Lane::Snapshot => self.snapshot.push((ticket, op)),
+        }
+    }
+
+    /// Hands over what was taken down.
+    pub(crate) fn submit(&mut self) {
+        for (lane, operations) in [(Lane::Log, &mut self.log), (Lane::Snapshot, &mut self.snapshot)]
+        {
+            if !operations.is_empty() {
+                self.lanes.submit_all(lane, operations.drain(..));
+            }
+        }
     }
 
     /// Tells the server what is done.
