@@ -45,7 +45,13 @@ pub(crate) fn event(event: &Event, peer: Option<SocketAddr>) {
 
 /// Logs what an operator should hear about a recovery.
 pub(crate) fn recovery(event: &RecoveryEvent) {
-    warn!(?event, "recovery");
+    match event {
+        RecoveryEvent::Fresh
+        | RecoveryEvent::SnapshotLoaded { .. }
+        | RecoveryEvent::Leftover { .. }
+        | RecoveryEvent::EmptyLog { .. } => info!("recovering: {event}"),
+        _ => warn!("recovering: {event}"),
+    }
 }
 
 /// Whether clients that behave end this way.

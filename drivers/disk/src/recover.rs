@@ -44,7 +44,9 @@ pub(crate) fn recover(
         let Some(request) = recovery.poll_read() else { return Ok(recovery.finish()?) };
         if Instant::now() >= next_progress {
             next_progress = Instant::now() + PROGRESS_INTERVAL;
-            info!(file = %request.file, megabytes_read = request.offset >> 20, "recovering");
+            let progress = recovery.progress();
+            let (done, total) = (progress.done >> 20, progress.total >> 20);
+            info!(file = %request.file, "recovering: {done} of {total} MiB");
         }
         match reader.read(&request) {
             Ok(bytes) => recovery.handle_read(bytes),
