@@ -138,13 +138,14 @@ fn a_session_that_does_not_come_back_ends_with_its_znodes() {
     let mut config = durable(dir.path());
     config.server.endpoint.tick = Duration::from_millis(10);
     config.server.endpoint.session_timeout_max = Some(Duration::from_millis(50));
-    let server = start(config);
+    let server = start(config.clone());
     let (mut client, session, password) = client_to_come_back(&server);
     create_ephemeral(&mut client, "/here");
     server.stop().expect("a server that was well");
 
     // Its time begins anew with the server, and is its own.
-    let server = start(durable(dir.path()));
+    config.server.endpoint.session_timeout_max = Some(10 * DEADLINE);
+    let server = start(config);
     let mut other = Client::new(server.address());
     let start = std::time::Instant::now();
     while other.exists("/here") {
