@@ -13,7 +13,12 @@ use zookeeper_core::{
     wire::{Acl, Id, Stat},
 };
 
-use super::{connection::Notice, outcome::Outcome, value::permission_letters};
+use super::{
+    connection::Notice,
+    outcome::Outcome,
+    transfer::{Line, Progress},
+    value::permission_letters,
+};
 
 /// An outcome; `None` if everything was shown on the way.
 pub(crate) fn outcome(outcome: &Outcome) -> Option<Value> {
@@ -50,6 +55,17 @@ pub(crate) fn outcome(outcome: &Outcome) -> Option<Value> {
         Outcome::AclSet { path, changed, gone } => {
             json!({ "path": path, "changed": changed, "gone": gone })
         }
+        Outcome::Exported { file, end } => {
+            let mut value = Line::End(*end).to_json();
+            value["file"] = file.as_str().into();
+            value
+        }
+        Outcome::Imported { into, progress, is_dry } => {
+            let mut value = progress_value(progress);
+            value["into"] = into.as_str().into();
+            value["dryRun"] = (*is_dry).into();
+            value
+        }
         Outcome::Count { path, count } => json!({ "path": path, "count": count }),
         Outcome::Identities(identities) => {
             let identity = |id: &Id| json!({ "scheme": id.scheme, "user": id.id });
@@ -81,15 +97,27 @@ pub(crate) fn notice(notice: &Notice) -> Value {
     }
 }
 
+/// How far an import came.
+pub(super) fn progress_value(progress: &Progress) -> Value {
+    let Progress { created, overwritten, skipped, line, open } = progress;
+    json!({
+        "created": created,
+        "overwritten": overwritten,
+        "skipped": skipped,
+        "line": line,
+        "open": open,
+    })
+}
+
 /// Data as text if they are text.
-fn data_text(data: &Bytes) -> (String, &'static str) {
+pub(super) fn data_text(data: &Bytes) -> (String, &'static str) {
     match str::from_utf8(data) {
         Ok(text) => (text.into(), "utf-8"),
         Err(_) => (BASE64_STANDARD.encode(data), "base64"),
     }
 }
 
-fn stat_value(stat: &Stat) -> Value {
+pub(super) fn stat_value(stat: &Stat) -> Value {
     json!({
         "czxid": zxid_value(stat.czxid),
         "mzxid": zxid_value(stat.mzxid),
@@ -105,11 +133,11 @@ fn stat_value(stat: &Stat) -> Value {
     })
 }
 
-fn zxid_value(zxid: Zxid) -> Value {
+pub(super) fn zxid_value(zxid: Zxid) -> Value {
     format!("0x{:x}", zxid.0).into()
 }
 
-fn acl_value(acl: &Acl) -> Value {
+pub(super) fn acl_value(acl: &Acl) -> Value {
     json!({ "scheme": acl.id.scheme, "id": acl.id.id, "perms": permission_letters(acl.perms) })
 }
 

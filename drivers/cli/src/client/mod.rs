@@ -16,6 +16,7 @@ mod output;
 mod render;
 mod shell;
 mod subtree;
+mod transfer;
 mod value;
 mod watching;
 
