@@ -108,6 +108,8 @@ impl Export {
         writer.end.gone = found.gone;
         let mut paths: Vec<&str> = found.paths.iter().map(String::as_str).collect();
         paths.retain(|path| !context.connection.is_reserved(path));
+        // Every server has an order of its own; equal trees are to have equal exports.
+        subtree::sort(&mut paths);
         progress.set_style(style("{spinner} {pos}/{len} exported {bar:30} {per_sec}"));
         progress.set_length(u64::try_from(paths.len()).unwrap_or(u64::MAX));
         progress.set_position(0);
@@ -226,11 +228,11 @@ pub(super) mod tests {
 
     #[test]
     fn paths_are_relative_and_parents_come_first() {
-        let fake = Fake::new(&["/app", "/app/b", "/app/b/c", "/app/a", "/apple"]);
+        let fake = Fake::new(&["/app", "/app/b", "/app/b c", "/app/b/c", "/app/a", "/apple"]);
         let exported = lines(&export(&fake, "/app", false).expect("it is there"));
         assert!(matches!(&exported[0], Line::Header(header) if header.root == "/app"));
-        assert_eq!(paths(&exported), ["/", "/a", "/b", "/b/c"]);
-        let end = End { znodes: 4, ..End::default() };
+        assert_eq!(paths(&exported), ["/", "/a", "/b", "/b/c", "/b c"]);
+        let end = End { znodes: 5, ..End::default() };
         assert_eq!(exported.last(), Some(&Line::End(end)));
     }
 
