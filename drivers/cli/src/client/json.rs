@@ -5,7 +5,6 @@
 //! tools print them: many readers of JSON round such numbers.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use bytes::Bytes;
 use serde_json::{Value, json};
 use zookeeper_core::{
     Zxid,
@@ -109,8 +108,18 @@ pub(super) fn progress_value(progress: &Progress) -> Value {
     })
 }
 
+/// Puts data into an object: text, base64, or null.
+pub(crate) fn data_value(value: &mut Value, data: Option<&[u8]>) {
+    value["data"] = Value::Null;
+    if let Some(data) = data {
+        let (text, encoding) = data_text(data);
+        value["data"] = text.into();
+        value["encoding"] = encoding.into();
+    }
+}
+
 /// Data as text if they are text.
-pub(super) fn data_text(data: &Bytes) -> (String, &'static str) {
+fn data_text(data: &[u8]) -> (String, &'static str) {
     match str::from_utf8(data) {
         Ok(text) => (text.into(), "utf-8"),
         Err(_) => (BASE64_STANDARD.encode(data), "base64"),
@@ -137,7 +146,8 @@ pub(super) fn zxid_value(zxid: Zxid) -> Value {
     format!("0x{:x}", zxid.0).into()
 }
 
-pub(super) fn acl_value(acl: &Acl) -> Value {
+/// An entry of an ACL.
+pub(crate) fn acl_value(acl: &Acl) -> Value {
     json!({ "scheme": acl.id.scheme, "id": acl.id.id, "perms": permission_letters(acl.perms) })
 }
 
@@ -167,8 +177,7 @@ mod tests {
     #[test]
     fn data_are_text_or_base64() {
         let value = |data: &'static [u8]| {
-            let data = Bytes::from_static(data);
-            let path = "/a".into();
+            let (path, data) = ("/a".into(), data.into());
             let shown = Outcome::Data { path, data, stat: None, stat_wanted: false };
             outcome(&shown).expect("a value")
         };

@@ -200,7 +200,7 @@ fn plain(text: &str, form: &Form) -> String {
 }
 
 /// Bytes as a terminal can show them: what it would obey, and what is no text, as \xNN.
-fn visible(bytes: &[u8], kept: &str) -> String {
+pub(crate) fn visible(bytes: &[u8], kept: &str) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {

@@ -219,11 +219,11 @@ pub(super) mod tests {
     }
 
     fn paths(lines: &[Line]) -> Vec<&str> {
-        let path = |line| match line {
-            &Line::Node(ref node) => Some(&*node.path),
+        let nodes = lines.iter().filter_map(|line| match line {
+            Line::Node(node) => Some(&*node.path),
             _ => None,
-        };
-        lines.iter().filter_map(path).collect()
+        });
+        nodes.collect()
     }
 
     #[test]

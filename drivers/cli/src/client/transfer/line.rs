@@ -21,7 +21,7 @@ use zookeeper_core::{
 };
 
 use super::super::{
-    json::{acl_value, data_text, stat_value, zxid_value},
+    json::{acl_value, data_value, stat_value, zxid_value},
     value::parse_permissions,
 };
 
@@ -124,12 +124,7 @@ impl NodeLine {
     fn to_json(&self) -> Value {
         let acl: Vec<Value> = self.acl.iter().map(acl_value).collect();
         let mut value = json!({ "path": self.path, "acl": acl, "kind": self.kind.name() });
-        value["data"] = Value::Null;
-        if let Some(data) = &self.data {
-            let (text, encoding) = data_text(data);
-            value["data"] = text.into();
-            value["encoding"] = encoding.into();
-        }
+        data_value(&mut value, self.data.as_deref());
         if let Kind::Ttl(ttl) = self.kind {
             value["ttlMs"] = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).into();
         }
