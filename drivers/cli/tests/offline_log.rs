@@ -1,4 +1,5 @@
 //! `zk log`, on logs made by hand, damaged ones, and those of Apache ZooKeeper.
+#![cfg(unix)]
 
 mod files;
 mod support;
@@ -14,7 +15,7 @@ use zookeeper_core::{
 };
 
 use self::{
-    files::{Log, fixture},
+    files::{Log, fixture, values, write},
     support::{finish, zk},
 };
 
@@ -23,21 +24,6 @@ fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = finish(zk().arg("log").args(arguments), b"");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     (status.code(), text(stdout), text(stderr))
-}
-
-fn values(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
-}
-
-/// Files in a directory of their own, by name.
-fn write(files: &[(&str, &[u8])]) -> (TempDir, Vec<String>) {
-    let directory = TempDir::new().expect("room");
-    let path = |name: &str| directory.path().join(name).to_str().expect("text").to_owned();
-    for (name, bytes) in files {
-        fs::write(path(name), bytes).expect("room");
-    }
-    let paths = files.iter().map(|(name, _)| path(name)).collect();
-    (directory, paths)
 }
 
 #[test]

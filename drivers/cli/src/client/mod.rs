@@ -16,7 +16,7 @@ mod output;
 mod render;
 mod shell;
 mod subtree;
-mod transfer;
+pub(crate) mod transfer;
 mod value;
 mod watching;
 

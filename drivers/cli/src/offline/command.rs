@@ -8,6 +8,7 @@ use super::{
     failure::{OfflineError, report},
     log::LogCommand,
     output::Output,
+    snapshot::SnapshotCommand,
     verdict::Verdict,
 };
 
@@ -17,6 +18,9 @@ pub(crate) enum OfflineCommand {
     /// Look into transaction logs.
     #[command(subcommand, arg_required_else_help = true)]
     Log(LogCommand),
+    /// Look into snapshots.
+    #[command(subcommand, arg_required_else_help = true)]
+    Snapshot(SnapshotCommand),
 }
 
 /// Runs a command and says by the exit status how the files are.
@@ -24,6 +28,7 @@ pub(crate) fn run(command: &OfflineCommand, json: bool) -> ExitCode {
     let mut output = Output::stdout(json);
     let result = match command {
         OfflineCommand::Log(command) => command.run(&mut output),
+        OfflineCommand::Snapshot(command) => command.run(&mut output),
     };
     let result = result.and_then(|verdict| output.finish().map(|()| verdict));
     match result {

@@ -3,6 +3,7 @@
 //! What a file means, and what is wrong with it, is for the core to say; here it is shown.
 
 mod command;
+mod export;
 mod failure;
 mod log;
 mod log_dump;
@@ -11,6 +12,12 @@ mod log_stat;
 mod log_verify;
 mod number;
 mod output;
+mod snapshot;
+mod snapshot_dump;
+mod snapshot_scan;
+mod snapshot_stat;
+mod snapshot_tree;
+mod snapshot_verify;
 mod source;
 mod txn;
 mod verdict;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use zookeeper_core::{
     storage::LogRecord,
-    wire::{Acl, Blob, CreateKind, Txn, TxnHeader},
+    wire::{Acl, CreateKind, Txn, TxnHeader},
 };
 
 use super::number::{self, count};
@@ -70,12 +70,12 @@ fn txn_text(txn: &Txn<'_>) -> String {
             format!("{name} [{}]", paths.collect::<Vec<_>>().join(", "))
         }
         Txn::Create { data, acl, kind, parent_cversion, .. } => {
-            let (data, acl, kind) = (data_text(data.as_ref()), acl_text(acl), kind_text(*kind));
+            let (data, acl, kind) = (data_text(data.as_deref()), acl_text(acl), kind_text(*kind));
             format!("{name} {data} {kind} {acl} parent-cversion {parent_cversion}")
         }
         Txn::Delete { .. } => name,
         Txn::SetData { data, version, .. } => {
-            format!("{name} {} version {version}", data_text(data.as_ref()))
+            format!("{name} {} version {version}", data_text(data.as_deref()))
         }
         Txn::SetAcl { acl, version, .. } => format!("{name} {} version {version}", acl_text(acl)),
         Txn::Check { version, .. } => format!("{name} version {version}"),
@@ -128,16 +128,18 @@ fn txn_json(txn: &Txn<'_>) -> Value {
     value
 }
 
-fn data_text(data: Option<&Blob<'_>>) -> String {
+/// The beginning of data, and how much there is.
+pub(super) fn data_text(data: Option<&[u8]>) -> String {
     let Some(data) = data else { return "null".into() };
     let (shown, more) = match data.get(..SHOWN) {
         Some(shown) if data.len() > SHOWN => (shown, "…"),
-        _ => (&data[..], ""),
+        _ => (data, ""),
     };
     format!("\"{}{more}\" ({})", visible(shown, ""), count(data.len() as u64, "byte"))
 }
 
-fn acl_text(acl: &[Acl]) -> String {
+/// An ACL as it is given.
+pub(super) fn acl_text(acl: &[Acl]) -> String {
     let entry = |acl: &Acl| {
         let letters = permission_letters(acl.perms);
         visible(format!("{}:{}:{letters}", acl.id.scheme, acl.id.id).as_bytes(), "")
@@ -145,7 +147,8 @@ fn acl_text(acl: &[Acl]) -> String {
     acl.iter().map(entry).collect::<Vec<_>>().join(",")
 }
 
-fn kind_text(kind: CreateKind) -> String {
+/// What becomes of a znode by itself.
+pub(super) fn kind_text(kind: CreateKind) -> String {
     match kind {
         CreateKind::Ttl(ttl_ms) => format!("ttl {ttl_ms} ms"),
         kind => kind_name(kind).into(),

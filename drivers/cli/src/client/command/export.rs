@@ -16,7 +16,7 @@ use crate::client::{
     failure::{About as _, CommandError},
     outcome::Outcome,
     subtree,
-    transfer::{End, Header, Kind, Line, NodeLine},
+    transfer::{End, Header, Kind, Line, NodeLine, relative},
     value::ZnodePath,
 };
 
@@ -137,14 +137,8 @@ impl Export {
             writer.end.skipped += 1;
             return Ok(());
         }
-        let path = match path.strip_prefix(writer.root) {
-            Some("") => "/",
-            Some(below) if below.starts_with('/') => below,
-            // The root of all.
-            _ => path,
-        };
-        let node =
-            NodeLine { path: path.into(), data, acl, kind: Kind::Persistent, stat: Some(stat) };
+        let path = relative(path, writer.root).into();
+        let node = NodeLine { path, data, acl, kind: Kind::Persistent, stat: Some(stat) };
         let end = &mut writer.end;
         end.znodes += 1;
         end.hidden += u64::from(node.has_hidden_acl());

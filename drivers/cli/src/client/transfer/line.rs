@@ -162,6 +162,16 @@ impl Kind {
     }
 }
 
+/// The path of a znode at or below a root, as that root sees it.
+pub(crate) fn relative<'a>(path: &'a str, root: &str) -> &'a str {
+    match path.strip_prefix(root) {
+        Some("") => "/",
+        Some(below) if below.starts_with('/') => below,
+        // The root of all.
+        _ => path,
+    }
+}
+
 fn header(value: &Value) -> Result<Header, String> {
     if value["format"] != FORMAT {
         return Err(format!("its format is {}, not \"{FORMAT}\"", value["format"]));

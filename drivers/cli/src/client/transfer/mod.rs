@@ -6,6 +6,6 @@ mod reader;
 
 pub(crate) use self::{
     importer::{AclPolicy, Existing, Importer, Progress},
-    line::{End, Header, Kind, Line, NodeLine},
+    line::{End, Header, Kind, Line, NodeLine, relative},
     reader::LineReader,
 };
