@@ -19,7 +19,7 @@ pub struct Latency {
 }
 
 impl Latency {
-    pub(super) fn record(&mut self, latency_ms: u64) {
+    pub(crate) fn record(&mut self, latency_ms: u64) {
         self.min_ms = if self.count == 0 { latency_ms } else { self.min_ms.min(latency_ms) };
         self.max_ms = self.max_ms.max(latency_ms);
         self.total_ms = self.total_ms.saturating_add(latency_ms);
@@ -33,7 +33,8 @@ macro_rules! counters {
         #[derive(Clone, PartialEq, Eq, Debug, Default)]
         #[non_exhaustive]
         pub struct Stats {
-            /// Latency of all requests, from the arrival of their last byte to the reply.
+            /// Latency of all requests, from the arrival of their last byte to the moment when the
+            /// reply may leave.
             pub latency: Latency,
             /// Bytes of the newest reply, of the shortest and of the longest; `None` before any.
             pub response_lengths: Option<ResponseLengths>,

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! While the limit of groups in flight is reached the open group grows instead: group size follows
-//! load.
+//! load. And while a snapshot that the log counts on is not there, nothing is sealed.
 //!
 //! Behaviour: `org.apache.zookeeper.server.SyncRequestProcessor`.
 
@@ -18,7 +18,7 @@ use std::{collections::VecDeque, mem};
 use super::config::Durability;
 use crate::{
     ids::{Ticket, Zxid},
-    storage::{FileOp, LogWriter, encode_record},
+    storage::{File, FileOp, KnownFiles, LogWriter, encode_record},
     wire::{Txn, TxnHeader},
 };
 
@@ -41,22 +41,32 @@ struct Groups {
     /// Sealed groups: the ticket that stores each, and its last zxid.
     in_flight: VecDeque<(Ticket, Zxid)>,
     in_flight_max: usize,
+    /// Whether the snapshot is missing that the log begins behind.
+    is_shut: bool,
+    /// What is done to the files before anything new is written: until then nothing that was
+    /// recovered from them is durable.
+    repairs: Option<(Ticket, Zxid)>,
 }
 
 impl Gate {
-    /// A gate behind which everything up to `recovered` is durable.
-    pub(super) fn new(durability: &Durability, recovered: Zxid) -> Self {
-        let log = match durability {
-            Durability::InMemory => None,
-            Durability::Logged(config) => Some(Groups {
-                writer: LogWriter::new(config.reserve),
-                open: Vec::new(),
-                open_first: None,
-                in_flight: VecDeque::new(),
-                in_flight_max: config.groups_in_flight_max.max(1),
-            }),
+    /// A gate behind which everything up to `recovered` is durable, once what `files` need is done.
+    pub(super) fn new(durability: &Durability, recovered: Zxid, files: &mut KnownFiles) -> Self {
+        let Durability::Logged(config) = durability else {
+            return Self { applied: recovered, durable: recovered, log: None };
         };
-        Self { applied: recovered, durable: recovered, log }
+        let (files_there, repairs) = (mem::take(&mut files.logs), mem::take(&mut files.repairs));
+        let (writer, repaired) = LogWriter::new(config, files_there, repairs);
+        let groups = Groups {
+            writer,
+            open: Vec::new(),
+            open_first: None,
+            in_flight: VecDeque::new(),
+            in_flight_max: config.groups_in_flight_max.max(1),
+            is_shut: !files.is_reproducible,
+            repairs: repaired.map(|ticket| (ticket, recovered)),
+        };
+        let durable = if repaired.is_some() { Zxid::ZERO } else { recovered };
+        Self { applied: recovered, durable, log: Some(groups) }
     }
 
     /// Takes note of an applied transaction. `digest` is the tree's after it.
@@ -76,6 +86,9 @@ impl Gate {
     pub(super) fn stored(&mut self, ticket: Ticket) -> bool {
         let Some(groups) = &mut self.log else { return false };
         let before = self.durable;
+        if let Some((_, recovered)) = groups.repairs.take_if(|(last, _)| *last <= ticket) {
+            self.durable = recovered;
+        }
         while let Some(&(last_ticket, last_zxid)) = groups.in_flight.front() {
             if last_ticket > ticket {
                 break;
@@ -90,6 +103,7 @@ impl Gate {
     pub(super) fn poll(&mut self) -> Option<(Ticket, FileOp)> {
         let groups = self.log.as_mut()?;
         if let Some(first) = groups.open_first
+            && !groups.is_shut
             && groups.in_flight.len() < groups.in_flight_max
         {
             groups.open_first = None;
@@ -97,6 +111,57 @@ impl Gate {
             groups.in_flight.push_back((ticket, self.applied));
         }
         groups.writer.poll()
+    }
+
+    /// The snapshot that the log begins behind is there.
+    pub(super) fn open(&mut self) {
+        if let Some(groups) = &mut self.log {
+            groups.is_shut = false;
+        }
+    }
+
+    /// Whether a snapshot is missing.
+    pub(super) fn is_shut(&self) -> bool {
+        self.log.as_ref().is_some_and(|groups| groups.is_shut)
+    }
+
+    /// The next group begins another file.
+    pub(super) fn roll_log(&mut self) {
+        if let Some(groups) = &mut self.log {
+            groups.writer.roll();
+        }
+    }
+
+    /// Whether transactions wait for being sealed.
+    pub(super) fn has_open_group(&self) -> bool {
+        self.log.as_ref().is_some_and(|groups| groups.open_first.is_some())
+    }
+
+    /// Whether everything applied is durable.
+    pub(super) fn is_settled(&self) -> bool {
+        self.durable == self.applied
+    }
+
+    /// The files of the log, oldest first, each with its first transaction.
+    pub(super) fn logs(&self) -> &[(Zxid, File)] {
+        self.log.as_ref().map_or(&[], |groups| groups.writer.files())
+    }
+
+    /// These files are gone.
+    pub(super) fn forget_logs(&mut self, removed: &[File]) {
+        if let Some(groups) = &mut self.log {
+            groups.writer.forget(removed);
+        }
+    }
+
+    /// Files of the log that got as long as they may, since the start.
+    pub(super) fn log_files_filled(&self) -> u64 {
+        self.log.as_ref().map_or(0, |groups| groups.writer.files_filled())
+    }
+
+    /// Bytes of records written to the log since the start.
+    pub(super) fn log_bytes(&self) -> u64 {
+        self.log.as_ref().map_or(0, |groups| groups.writer.bytes())
     }
 
     /// Whether no more may be applied until storage has caught up.
@@ -120,11 +185,14 @@ impl Gate {
             assert_eq!(self.durable, self.applied, "in memory, applied is durable");
             return;
         };
+        groups.writer.check_invariants();
         assert!(groups.in_flight.len() <= groups.in_flight_max);
+        assert!(!groups.is_shut || groups.in_flight.is_empty(), "nothing passes a shut gate");
         assert_eq!(groups.open_first.is_some(), !groups.open.is_empty());
         let zxids = groups.in_flight.iter().map(|&(_, zxid)| zxid);
         assert!(zxids.is_sorted(), "groups are sealed in order");
-        if groups.open.is_empty() && groups.in_flight.is_empty() {
+        assert!(groups.repairs.is_none() || self.durable == Zxid::ZERO);
+        if groups.open.is_empty() && groups.in_flight.is_empty() && groups.repairs.is_none() {
             assert_eq!(self.durable, self.applied, "nothing is on its way");
         }
     }
@@ -134,9 +202,15 @@ impl Gate {
 mod tests {
     use super::*;
     use crate::{
-        SessionId, storage,
+        SessionId,
+        storage::{self, Dir},
         wire::{Blob, ErrorCode},
     };
+
+    fn gate(durability: &Durability, recovered: Zxid) -> Gate {
+        let mut files = KnownFiles { is_reproducible: true, ..KnownFiles::default() };
+        Gate::new(durability, recovered, &mut files)
+    }
 
     fn record(gate: &mut Gate, zxid: i64) {
         let header = TxnHeader { session: SessionId(1), cxid: 1, zxid: Zxid(zxid), time_ms: 0 };
@@ -158,7 +232,7 @@ mod tests {
 
     #[test]
     fn in_memory_applied_is_durable() {
-        let mut gate = Gate::new(&Durability::InMemory, Zxid(7));
+        let mut gate = gate(&Durability::InMemory, Zxid(7));
         record(&mut gate, 8);
         assert_eq!(gate.durable(), Zxid(8));
         assert_eq!(gate.poll(), None);
@@ -167,7 +241,7 @@ mod tests {
     #[test]
     fn groups_grow_while_the_limit_is_reached() {
         let durability = logged(2);
-        let mut gate = Gate::new(&durability, Zxid::ZERO);
+        let mut gate = gate(&durability, Zxid::ZERO);
         record(&mut gate, 1);
         let first = *drain(&mut gate).last().unwrap();
         record(&mut gate, 2);
@@ -188,7 +262,7 @@ mod tests {
     #[test]
     fn a_store_that_hangs_fills_the_gate_and_one_that_goes_on_empties_it() {
         let durability = logged(1);
-        let mut gate = Gate::new(&durability, Zxid::ZERO);
+        let mut gate = gate(&durability, Zxid::ZERO);
         record(&mut gate, 1);
         let first = *drain(&mut gate).last().unwrap();
         let data = vec![0; 1 << 20];
@@ -207,9 +281,47 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_sealed_before_the_snapshot_that_the_log_counts_on_is_there() {
+        let mut gate = Gate::new(&logged(2), Zxid(7), &mut KnownFiles::default());
+        record(&mut gate, 8);
+        assert_eq!(drain(&mut gate), []);
+        assert!(gate.is_shut() && gate.has_open_group() && !gate.is_settled());
+        gate.open();
+        let first = *drain(&mut gate).last().unwrap();
+        assert!(gate.stored(first) && gate.is_settled());
+    }
+
+    #[test]
+    fn what_was_recovered_is_durable_once_its_files_are_repaired() {
+        let file = File { dir: Dir::Log, name: "log.1".into() };
+        let repairs = vec![FileOp::Sync { file }, FileOp::SyncDir { dir: Dir::Log }];
+        let mut files = KnownFiles { repairs, is_reproducible: true, ..KnownFiles::default() };
+        let mut gate = Gate::new(&logged(2), Zxid(7), &mut files);
+        gate.check_invariants();
+        assert_eq!((gate.durable(), gate.applied()), (Zxid::ZERO, Zxid(7)));
+        record(&mut gate, 8);
+        let tickets = drain(&mut gate);
+        assert!(!gate.stored(tickets[0]), "one of two repairs");
+        assert!(gate.stored(tickets[1]) && gate.durable() == Zxid(7));
+        assert!(gate.stored(*tickets.last().unwrap()) && gate.is_settled());
+    }
+
+    #[test]
+    fn without_sync_a_group_is_durable_once_it_is_appended() {
+        let mut config = storage::Config::default();
+        config.sync = false;
+        let mut gate = gate(&Durability::Logged(config), Zxid::ZERO);
+        record(&mut gate, 1);
+        let tickets = drain(&mut gate);
+        assert_eq!(tickets.len(), 2, "create and append");
+        assert!(gate.stored(tickets[1]));
+        assert_eq!(gate.durable(), Zxid(1));
+    }
+
+    #[test]
     fn a_ticket_inside_a_group_releases_nothing() {
         let durability = logged(2);
-        let mut gate = Gate::new(&durability, Zxid::ZERO);
+        let mut gate = gate(&durability, Zxid::ZERO);
         record(&mut gate, 1);
         let tickets = drain(&mut gate);
         for ticket in &tickets[..tickets.len() - 1] {

@@ -5,8 +5,8 @@ use crate::ids::Zxid;
 /// Whether nothing can be missing between `last`, the newest transaction of a log or a snapshot,
 /// and `next`, the first of the log behind it: it is the next one, or begins a newer epoch.
 ///
-/// A leader's zxids are an epoch in the upper half and a counter in the lower one, which begins
-/// again with each epoch.
+/// A leader counts from 1 in an epoch of its own, which is the upper half of a zxid. A standalone
+/// server just counts on, from half to half.
 #[must_use]
 pub const fn follows(last: Zxid, next: Zxid) -> bool {
     let is_next = match last.0.checked_add(1) {

@@ -15,9 +15,11 @@ mod operation;
 mod record_search;
 mod recovered;
 mod recovery;
+mod retention;
 mod snapshot;
 mod snapshot_damage;
 mod snapshot_reader;
+mod snapshot_writer;
 mod tail_check;
 
 pub use compression::{Compression, CompressionDamage};
@@ -29,11 +31,15 @@ pub use log_reader::{LogItem, LogReader, LogRecord, RECORD_LENGTH_MAX};
 pub use log_scan::{LogScan, ScanItem};
 pub(crate) use log_writer::LogWriter;
 pub use operation::{Dir, File, FileOp, Lane, StorageError};
-pub use recovered::Recovered;
-#[expect(unused_imports)]
 pub(crate) use recovered::{KnownFiles, KnownSnapshot};
-pub use recovery::{FileInfo, ReadRequest, Recovery, RecoveryConfig, RecoveryError, RecoveryEvent};
+pub use recovered::{Recovered, RecoverySummary};
+pub use recovery::{
+    FileInfo, ReadRequest, Recovery, RecoveryConfig, RecoveryError, RecoveryEvent,
+    RecoveryProgress, SnapshotProblem,
+};
+pub(crate) use retention::Purge;
 pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotEncoder};
 pub use snapshot_damage::{SnapshotDamage, SnapshotDamageKind, SnapshotPart};
 pub use snapshot_reader::{SnapshotItem, SnapshotReader};
+pub(crate) use snapshot_writer::{Progress, Setback, SnapshotWriter};
 pub use tail_check::{LogTail, TailCheck, TailState};

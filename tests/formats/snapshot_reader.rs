@@ -185,7 +185,7 @@ fn digests_of_the_first_version_are_text() {
     digest.extend(1_i32.to_be_bytes());
     digest.extend(4_i32.to_be_bytes());
     digest.extend(b"1a2b");
-    encoder.records(&digest);
+    encoder.records().extend_from_slice(&digest);
     // Its seal is made with the next section, which starts where that seal would end.
     let bytes = encoder.take();
     let sum = {

@@ -15,7 +15,7 @@ use crate::options::Options;
 pub enum Kind {
     /// Apache ZooKeeper as Debian packages it, standalone: the reference.
     Apache,
-    /// This project's `zk serve`, keeping its data in memory.
+    /// This project's `zk serve`, with its data in a directory as Apache's server has them.
     Ours,
 }
 
@@ -125,7 +125,7 @@ impl Program {
             }
             Kind::Ours => {
                 command
-                    .args(["serve", "--in-memory", "--listen", &format!("127.0.0.1:{port}")])
+                    .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
                     .arg("--config")
                     .arg(&config);
             }

@@ -143,6 +143,8 @@ pub struct World<S = TestStore> {
     pub(super) store: S,
     pub(super) events: Vec<Event>,
     pub(super) has_failed: bool,
+    /// Whether an operation on a snapshot has failed, which the server may not survive.
+    pub(super) may_fail: bool,
     is_finished: bool,
 }
 
@@ -203,6 +205,7 @@ impl<S: Store> World<S> {
             store,
             events: Vec::new(),
             has_failed: false,
+            may_fail: false,
             is_finished: false,
             options,
         };
@@ -276,6 +279,11 @@ impl<S: Store> World<S> {
         &self.store
     }
 
+    /// The store, to change what it does next.
+    pub const fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
     /// Everything the server told its driver so far.
     pub fn events(&self) -> &[Event] {
         &self.events
@@ -290,6 +298,12 @@ impl<S: Store> World<S> {
     /// A client, to take what it heard.
     pub fn client_mut(&mut self, client: ClientId) -> &mut Client {
         &mut self.clients[client.0]
+    }
+
+    /// How many clients have connected.
+    #[must_use]
+    pub const fn client_count(&self) -> usize {
+        self.clients.len()
     }
 
     /// The server's name for a client's connection.
