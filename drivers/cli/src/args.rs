@@ -81,7 +81,7 @@ fn definition() -> clap::Command {
         options.iter().filter(|o| of_connections(o)).cloned().collect();
     let definition =
         definition.mut_subcommand("serve", |serve| serve.args(options.into_iter().map(hidden)));
-    ["log", "snapshot"].into_iter().fold(definition, |definition, name| {
+    ["log", "snapshot", "data"].into_iter().fold(definition, |definition, name| {
         let options = connection.clone().into_iter().map(hidden);
         definition.mut_subcommand(name, |command| command.args(options))
     })

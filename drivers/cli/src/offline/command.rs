@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{
+    data::DataCommand,
     failure::{OfflineError, report},
     log::LogCommand,
     output::Output,
@@ -21,6 +22,9 @@ pub(crate) enum OfflineCommand {
     /// Look into snapshots.
     #[command(subcommand, arg_required_else_help = true)]
     Snapshot(SnapshotCommand),
+    /// Look into a server's whole directory, and repair it.
+    #[command(subcommand, arg_required_else_help = true)]
+    Data(DataCommand),
 }
 
 /// Runs a command and says by the exit status how the files are.
@@ -29,6 +33,7 @@ pub(crate) fn run(command: &OfflineCommand, json: bool) -> ExitCode {
     let result = match command {
         OfflineCommand::Log(command) => command.run(&mut output),
         OfflineCommand::Snapshot(command) => command.run(&mut output),
+        OfflineCommand::Data(command) => command.run(&mut output),
     };
     let result = result.and_then(|verdict| output.finish().map(|()| verdict));
     match result {

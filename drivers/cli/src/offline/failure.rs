@@ -7,6 +7,7 @@ use std::{
 
 use serde_json::json;
 use thiserror::Error;
+use zookeeper_disk::{OpenError, RecoverError};
 
 /// Why a command ended without a verdict.
 #[derive(Debug, Error)]
@@ -14,6 +15,12 @@ pub(super) enum OfflineError {
     /// It cannot be done as it was said.
     #[error("{0}")]
     Usage(String),
+    /// The directories cannot be used, or must not be.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// They cannot be listed.
+    #[error(transparent)]
+    List(#[from] RecoverError),
     /// A file cannot be read.
     #[error("{file}: {source}")]
     System {
@@ -40,7 +47,7 @@ impl OfflineError {
     pub(super) const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::System { .. } => 1,
+            Self::Open(_) | Self::List(_) | Self::System { .. } => 1,
         }
     }
 

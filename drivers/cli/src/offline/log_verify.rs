@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
-use zookeeper_core::{
-    Zxid,
-    storage::{TailState, follows},
-};
+use zookeeper_core::{Zxid, storage::follows};
 
 use super::{
     command::{EXIT_STATUS, Outcome},
@@ -80,7 +77,6 @@ impl<'a> Finding<'a> {
         let last = scanned.range.or(before).map(|(_, last)| last);
         if let (Some(last), Some((next, _))) = (last, next)
             && verdict != Verdict::Fine
-            && !matches!(scanned.tail.state, TailState::DamagedInside { .. })
             && follows(last, next)
         {
             verdict = Verdict::Fine;

@@ -3,6 +3,8 @@
 //! What a file means, and what is wrong with it, is for the core to say; here it is shown.
 
 mod command;
+mod data;
+mod data_verify;
 mod export;
 mod failure;
 mod log;
@@ -12,6 +14,8 @@ mod log_stat;
 mod log_verify;
 mod number;
 mod output;
+mod repair;
+mod repair_plan;
 mod snapshot;
 mod snapshot_dump;
 mod snapshot_scan;
@@ -19,6 +23,7 @@ mod snapshot_stat;
 mod snapshot_tree;
 mod snapshot_verify;
 mod source;
+mod store;
 mod txn;
 mod verdict;
 

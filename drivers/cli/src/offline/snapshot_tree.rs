@@ -53,7 +53,7 @@ impl SnapshotTree {
             output.show(
                 || {
                     let mut value = size.json();
-                    value["path"] = branches.path(parts).into();
+                    value["path"] = branches.path(parts);
                     value["depth"] = depth.into();
                     value
                 },
