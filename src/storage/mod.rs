@@ -35,7 +35,7 @@ pub(crate) use recovered::{KnownFiles, KnownSnapshot};
 pub use recovered::{Recovered, RecoverySummary};
 pub use recovery::{
     FileInfo, ReadRequest, Recovery, RecoveryConfig, RecoveryError, RecoveryEvent,
-    RecoveryProgress, SnapshotProblem,
+    RecoveryProgress, SnapshotProblem, log_zxid, snapshot_zxid,
 };
 pub(crate) use retention::Purge;
 pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotEncoder};

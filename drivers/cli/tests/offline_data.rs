@@ -219,7 +219,7 @@ fn a_snapshot_that_is_of_no_use_goes_aside_if_the_logs_are_complete() {
     let (status, text, _) = data.run("repair", &[]);
     assert_eq!(status, Some(0), "{text}");
     assert!(text.ends_with("recovered up to transaction 0x31: 25 znodes, 2 sessions\n"), "{text}");
-    let mut expected = before.clone();
+    let mut expected = before;
     let snapshot = expected.remove("snapshot.31").expect("it was there");
     expected.insert("damaged/snapshot.31.1".into(), snapshot);
     assert_eq!(data.contents(), expected);

@@ -183,6 +183,9 @@ fn what_is_missing_between_logs_is_found() {
     assert_eq!(status, Some(1));
     assert_eq!(complaints, ["overlap: the log before ends with 0x3, this one begins with 0x3"]);
 
+    let (status, complaints) = verify(&[("log.2", &first.bytes)]);
+    assert_eq!((status, &*complaints[0]), (Some(1), "it is named after 0x2, and begins with 0x1"));
+
     // A crash, and a start after it.
     let torn = &first.bytes[..first.starts[2] + 30];
     let after = Log::of(3..=4);

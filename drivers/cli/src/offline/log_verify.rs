@@ -1,10 +1,13 @@
 //! Whether logs are whole, each by itself and together.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use zookeeper_core::{Zxid, storage::follows};
+use zookeeper_core::{
+    Zxid,
+    storage::{follows, log_zxid},
+};
 
 use super::{
     command::{EXIT_STATUS, Outcome},
@@ -82,6 +85,13 @@ impl<'a> Finding<'a> {
             verdict = Verdict::Fine;
             complaints.push(format!("harmless: the next log goes on with {next}"));
         }
+        if let (Some(named), Some((first, _))) =
+            (zxid_of_name(Path::new(&scanned.file)), scanned.range)
+            && named != first
+        {
+            verdict = Verdict::Damaged;
+            complaints.push(format!("it is named after {named}, and begins with {first}"));
+        }
         if let (Some((_, last)), Some((first, _))) = (before, scanned.range)
             && !follows(last, first)
         {
@@ -124,8 +134,6 @@ impl<'a> Finding<'a> {
 }
 
 /// The zxid that a log's name tells.
-fn zxid_of_name(path: &std::path::Path) -> Option<u64> {
-    let name = path.file_name()?.to_str()?;
-    let digits = name.strip_prefix("log.")?.split('.').next()?;
-    u64::from_str_radix(digits, 16).ok()
+fn zxid_of_name(path: &Path) -> Option<Zxid> {
+    log_zxid(path.file_name()?.to_str()?)
 }

@@ -109,7 +109,7 @@ fn apply(step: &Step, path: &Path) -> Result<PathBuf, OfflineError> {
 
 /// The folder for copies, made if it is not there.
 fn make_aside(path: &Path) -> Result<PathBuf, OfflineError> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
     let aside = directory.join(ASIDE);
     match fs::create_dir(&aside) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && aside.is_dir() => {}

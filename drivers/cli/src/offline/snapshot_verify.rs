@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use zookeeper_core::{
     Rng, Zxid,
-    storage::SnapshotItem,
+    storage::{SnapshotItem, snapshot_zxid},
     tree::{RestoreError, Tree},
 };
 
@@ -224,7 +224,5 @@ impl Finding {
 
 /// The zxid that a snapshot's name tells.
 fn zxid_of_name(path: &Path) -> Option<Zxid> {
-    let name = path.file_name()?.to_str()?;
-    let digits = name.strip_prefix("snapshot.")?.split('.').next()?;
-    u64::from_str_radix(digits, 16).ok().map(|zxid| Zxid(zxid.cast_signed()))
+    snapshot_zxid(path.file_name()?.to_str()?).map(|(zxid, _)| zxid)
 }
