@@ -24,6 +24,7 @@ use std::{collections::VecDeque, mem};
 pub use self::{
     error::{RecoveryError, SnapshotProblem},
     event::RecoveryEvent,
+    files::{log_zxid, snapshot_zxid},
 };
 use self::{
     files::{Files, Named},

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     ids::Zxid,
     storage::{
+        continuity::follows,
         log_damage::{LogDamage, LogDamageKind},
         log_reader::{LogItem, LogReader, LogRecord},
         operation::{Dir, FileOp},
@@ -282,7 +283,7 @@ impl Replay {
                 return Err(RecoveryError::NoSnapshot { file: file.clone(), first: found });
             }
             events.push_back(RecoveryEvent::WithoutSnapshot { first: found });
-        } else if found > self.applied.next() && !is_first_of_newer_epoch(self.applied, found) {
+        } else if found > self.applied && !follows(self.applied, found) {
             let before = self.stops.iter().rev().find_map(|stop| {
                 let damage = LogDamage { offset: stop.offset, kind: stop.kind? };
                 Some((files.logs[stop.index].info.file.clone(), damage))
@@ -402,11 +403,4 @@ impl Replay {
         self.repairs.push(FileOp::Remove { file });
         self.removed.push(stop.index);
     }
-}
-
-/// A leader counts from 1 in an epoch of its own, which is the upper half of a zxid. A standalone
-/// server just counts on, from half to half.
-const fn is_first_of_newer_epoch(last: Zxid, found: Zxid) -> bool {
-    const COUNTER: i64 = 0xffff_ffff;
-    found.0 >> 32 > last.0 >> 32 && found.0 & COUNTER <= 1
 }
