@@ -31,6 +31,7 @@ pub mod oracle;
 mod ports;
 mod program;
 mod proxy;
+pub mod relay;
 pub mod scenarios;
 mod scripted;
 mod server;

@@ -15,7 +15,7 @@ use crate::options::Options;
 pub enum Kind {
     /// Apache ZooKeeper as Debian packages it, standalone: the reference.
     Apache,
-    /// This project's `zk serve`, keeping its data in memory.
+    /// This project's `zk serve`.
     Ours,
 }
 
@@ -125,9 +125,11 @@ impl Program {
             }
             Kind::Ours => {
                 command
-                    .args(["serve", "--in-memory", "--listen", &format!("127.0.0.1:{port}")])
-                    .arg("--config")
+                    .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--config"])
                     .arg(&config);
+                if options.is_in_memory() {
+                    command.arg("--in-memory");
+                }
             }
         }
         command.stdin(Stdio::null()).current_dir(directory);

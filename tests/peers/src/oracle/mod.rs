@@ -14,7 +14,7 @@ mod expected;
 mod generator;
 mod judge;
 mod malformed;
-mod pools;
+pub(crate) mod pools;
 mod requests;
 mod runner;
 mod scenes;
@@ -173,7 +173,7 @@ fn options(seed: u64) -> Options {
     let options = Options::default()
         .set("tickTime", "200")
         .set("maxSessionTimeout", "60000")
-        .set("forceSync", "no")
+        .in_memory()
         .set("enforceQuota", if seed % 5 == 1 { "false" } else { "true" });
     match seed % 5 {
         2 => options.set("extendedTypesEnabled", "false"),
