@@ -20,7 +20,7 @@ pub const LOG_VERSION: i32 = 2;
 pub const RECORD_END: u8 = b'B';
 
 /// The version of the digest's algorithm.
-const DIGEST_VERSION: i32 = 2;
+pub(super) const DIGEST_VERSION: i32 = 2;
 
 /// Appends what a log file starts with.
 pub fn encode_file_header(out: &mut Vec<u8>) {

@@ -9,6 +9,7 @@ mod log_writer;
 mod operation;
 mod recovered;
 mod recovery;
+mod snapshot;
 
 pub use config::{Config, Retention};
 pub use log::{LOG_MAGIC, LOG_VERSION, RECORD_END, encode_file_header, encode_record};
@@ -18,3 +19,4 @@ pub use recovered::Recovered;
 #[expect(unused_imports)]
 pub(crate) use recovered::{KnownFiles, KnownSnapshot};
 pub use recovery::{FileInfo, ReadRequest, Recovery, RecoveryConfig, RecoveryError, RecoveryEvent};
+pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotEncoder};

@@ -114,6 +114,7 @@ impl Tree {
                 if !step.is_replay() && self.sessions.is_known(session) {
                     return Err(Misfit);
                 }
+                self.preserve_session(session);
                 self.sessions.create(session, *timeout_ms);
                 Ok(Outcome::Done)
             }
@@ -218,20 +219,21 @@ impl Tree {
         parent: NodeId,
         parent_cversion: i32,
     ) -> Result<(), Misfit> {
-        let node = self.nodes.get_mut(parent);
-        let next = node.created_children.wrapping_add(1);
+        let node = self.nodes.get(parent);
+        let mut next = node.created_children.wrapping_add(1);
         if step.is_replay() {
             // The oldest logs say -1 for the next one.
             let count = if parent_cversion == -1 { next } else { parent_cversion };
             if count.wrapping_sub(node.created_children) <= 0 {
                 return Ok(());
             }
-            node.created_children = count;
-        } else if parent_cversion == next {
-            node.created_children = next;
-        } else {
+            next = count;
+        } else if parent_cversion != next {
             return Err(Misfit);
         }
+        self.preserve(parent);
+        let node = self.nodes.get_mut(parent);
+        node.created_children = next;
         node.pzxid = step.header.zxid;
         node.touched = step.header.zxid;
         self.refresh_digest(parent);
@@ -253,6 +255,8 @@ impl Tree {
             }
         }
         let zxid = step.header.zxid;
+        // Its parent, which changes too, with it.
+        self.preserve(id);
         self.fire_deleted(id, step);
         self.disown(id);
         let node = self.nodes.remove(id);
@@ -264,7 +268,7 @@ impl Tree {
             parent.pzxid = zxid;
             self.refresh_digest(node.parent);
         }
-        self.acls.release(&node.acl);
+        self.release_acl(&node.acl);
         let (parent_path, name) = path::split(&node.path).ok_or(Misfit)?;
         if name == quota::LIMITS
             && let Some(subject) = quota::subject(parent_path)
@@ -283,6 +287,7 @@ impl Tree {
         data: Option<Bytes>,
         version: i32,
     ) -> Outcome {
+        self.preserve(id);
         let before = self.nodes.get(id).data_length();
         self.nodes.set_data(id, data);
         let node = self.nodes.get_mut(id);
@@ -303,11 +308,12 @@ impl Tree {
     }
 
     fn set_acl(&mut self, zxid: Zxid, id: NodeId, acl: &AclList) {
+        self.preserve(id);
         let acl = self.acls.acquire(acl.clone());
         let node = self.nodes.get_mut(id);
         let old = mem::replace(&mut node.acl, acl);
         node.touched = zxid;
-        self.acls.release(&old);
+        self.release_acl(&old);
     }
 
     /// Ends a session: the ephemerals listed go first, then whatever else the session has.
@@ -335,6 +341,7 @@ impl Tree {
         for id in rest {
             self.delete(step, id)?;
         }
+        self.preserve_session(session);
         self.sessions.remove(session);
         Ok(())
     }

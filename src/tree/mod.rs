@@ -8,7 +8,8 @@
 //! | znodes and the way to them | `node.rs` |
 //! | checks of writes, in upstream's order | `prepare.rs`; inside a multi through `pending.rs` |
 //! | changes, their events, the digest | `apply.rs`; quota statistics `usage.rs` |
-//! | the same from a log | `recovery.rs`; from and to a snapshot `restore.rs` |
+//! | the same from a log | `recovery.rs`; from a snapshot `restore.rs` |
+//! | a snapshot, while changes go on | `snapshot.rs`; its records `record.rs` |
 //! | reads and watch bookkeeping | `read.rs` |
 //! | who may do what | `acl.rs` |
 //! | watches | `watches.rs`; what they yield `fired.rs` |
@@ -25,25 +26,30 @@ mod pending;
 mod prepare;
 mod quota;
 mod read;
+mod record;
 mod recovery;
 mod removal;
 mod restore;
 mod sessions;
+mod snapshot;
 mod usage;
 mod watches;
 
 pub use answer::Answer;
 pub use apply::Outcome;
 pub use fired::{Change, Fired};
+pub(crate) use record::{encode_listed_acl, encode_node, encode_session};
 pub use removal::RemovalCursor;
 pub use restore::{RestoreError, StoredNode, StoredStat};
 pub use sessions::{SessionView, Sessions};
+pub use snapshot::SnapshotMark;
 pub use watches::{WatchMode, WatchRefused, WatchSummary, Watcher, Watches};
 
 use self::{
     acl_table::AclTable,
     node::{Node, NodeId, Nodes, Owner, ROOT},
     quota::Quotas,
+    snapshot::Capture,
 };
 use crate::{
     hash::Keys,
@@ -129,6 +135,8 @@ pub struct Tree {
     digest: u64,
     /// Writes that took a quota over its soft limit.
     soft_quota_excesses: u64,
+    /// The snapshot being written.
+    capture: Option<Box<Capture>>,
 }
 
 impl Tree {
@@ -147,6 +155,7 @@ impl Tree {
             newest_removal: Zxid::ZERO,
             digest: 0,
             soft_quota_excesses: 0,
+            capture: None,
             config,
         };
         let root = tree.plant("/", ROOT, acl::open());
@@ -239,6 +248,9 @@ impl Tree {
         self.sessions.check_invariants(&self.nodes);
         self.watches.check_invariants();
         self.acls.check_invariants(self.nodes.iter().map(|(_, node)| &node.acl));
+        if let Some(capture) = &self.capture {
+            capture.check_invariants(&self.nodes, &self.sessions, &self.acls);
+        }
         let mut digest = 0_u64;
         for (id, node) in self.nodes.iter() {
             let is_removable = matches!(node.owner, Owner::Container | Owner::Ttl(_));

@@ -21,6 +21,13 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct NodeId(u32);
 
+impl NodeId {
+    /// Whether its slot is one of these.
+    pub(super) const fn is_in(self, slots: &std::ops::Range<u32>) -> bool {
+        slots.start <= self.0 && self.0 < slots.end
+    }
+}
+
 /// The root's slot.
 pub(super) const ROOT: NodeId = NodeId(0);
 
@@ -90,8 +97,10 @@ pub(super) struct Node {
     pub(super) digest: u32,
     /// The checksum of path and data, which its digest begins with.
     content: u32,
-    /// How many znodes lie below it.
-    descendants: usize,
+    /// How many znodes lie below it; slots have 32 bits, so it has no more.
+    descendants: u32,
+    /// The newest snapshot that has it, or needs it not: see [`Nodes::is_captured`].
+    snapshot: u32,
     /// The hash of its path, so that neither growth nor removal hashes it again.
     hash: u64,
 }
@@ -131,7 +140,7 @@ impl Node {
 
     /// How many znodes lie below it, at any depth.
     pub(super) const fn descendants(&self) -> usize {
-        self.descendants
+        self.descendants as usize
     }
 
     /// Brings the checksum of path and data up to date. It is kept, so that a child that comes or
@@ -202,13 +211,15 @@ pub(super) struct Nodes {
     keys: Keys,
     /// Bytes of paths and data.
     bytes: u64,
+    /// The number of the newest snapshot.
+    snapshot: u32,
 }
 
 impl Nodes {
     /// An empty table; the first znode inserted is the root.
     pub(super) fn new(keys: Keys) -> Self {
         let shards = (0..SHARDS).map(|_| HashTable::new()).collect();
-        Self { slots: Slab::new(), shards, keys, bytes: 0 }
+        Self { slots: Slab::new(), shards, keys, bytes: 0, snapshot: 0 }
     }
 
     /// The znode of a path; the empty path is the root, too.
@@ -233,6 +244,7 @@ impl Nodes {
         self.bytes += (node.path.len() + node.data_length()) as u64;
         let hash = self.keys.hash(node.path.as_bytes());
         node.hash = hash;
+        node.snapshot = self.snapshot;
         let parent = node.parent;
         if let Some(parent) = self.slots.get(parent.0 as usize) {
             node.place = u32::try_from(parent.children.len()).unwrap_or(u32::MAX);
@@ -303,8 +315,36 @@ impl Nodes {
         })
     }
 
+    /// A new snapshot begins: it has no znode yet.
+    pub(super) const fn begin_snapshot(&mut self) {
+        self.snapshot = self.snapshot.wrapping_add(1);
+    }
+
+    /// Whether the newest snapshot has this znode, or needs it not because it came later.
+    pub(super) fn is_captured(&self, id: NodeId) -> bool {
+        self.get(id).snapshot == self.snapshot
+    }
+
+    /// The newest snapshot gets this znode.
+    pub(super) fn capture(&mut self, id: NodeId) -> &Node {
+        let snapshot = self.snapshot;
+        let node = self.get_mut(id);
+        node.snapshot = snapshot;
+        node
+    }
+
+    /// More than any slot in use.
+    pub(super) fn slot_bound(&self) -> u32 {
+        u32::try_from(self.slots.capacity()).unwrap_or(u32::MAX)
+    }
+
+    /// The znode in a slot, if there is one.
+    pub(super) fn in_slot(&self, slot: u32) -> Option<NodeId> {
+        self.slots.contains(slot as usize).then_some(NodeId(slot))
+    }
+
     /// Adds a change to the counts of a znode and all its ancestors.
-    fn count_descendants(&mut self, mut id: NodeId, change: isize) {
+    fn count_descendants(&mut self, mut id: NodeId, change: i32) {
         loop {
             let node = self.get_mut(id);
             node.descendants = node.descendants.wrapping_add_signed(change);
@@ -329,7 +369,7 @@ impl Nodes {
                 });
             }
             let below = node.children.iter().map(|&child| self.get(child).descendants + 1);
-            assert_eq!(below.sum::<usize>(), node.descendants, "below {}", node.path);
+            assert_eq!(below.sum::<u32>(), node.descendants, "below {}", node.path);
             assert!(!node.owner.is_session() || node.children.is_empty());
         }
         assert_eq!(bytes, self.bytes);
@@ -362,6 +402,7 @@ impl Node {
             digest: 0,
             content: 0,
             descendants: 0,
+            snapshot: 0,
             hash: 0,
         }
     }

@@ -76,7 +76,7 @@ impl Tree {
     /// Every znode, parents before their children.
     pub fn stored_nodes(&self) -> impl Iterator<Item = StoredNode<'_>> {
         self.nodes.subtree(ROOT).map(|(_, node)| StoredNode {
-            path: if node.path.len() == 1 { "" } else { &node.path },
+            path: node.stored_path(),
             data: node.data.clone(),
             acl: node.acl.clone(),
             stat: node.stored_stat(),
@@ -90,6 +90,7 @@ impl Tree {
     ///
     /// What is wrong with the snapshot; the tree is as before.
     pub fn restore_node(&mut self, stored: StoredNode<'_>) -> Result<(), RestoreError> {
+        debug_assert!(self.capture.is_none(), "a tree is not restored while it is written");
         let StoredNode { path, data, acl, stat } = stored;
         let owner = Owner::of_code(stat.owner, &self.config);
         let id = match self.nodes.find(path.as_bytes()) {
@@ -165,7 +166,12 @@ impl Tree {
 }
 
 impl Node {
-    fn stored_stat(&self) -> StoredStat {
+    /// Its path as snapshots have it.
+    pub(super) fn stored_path(&self) -> &str {
+        if self.path.len() == 1 { "" } else { &self.path }
+    }
+
+    pub(super) fn stored_stat(&self) -> StoredStat {
         StoredStat {
             czxid: self.czxid,
             mzxid: self.mzxid,

@@ -71,6 +71,28 @@ impl Sessions {
         self.order.values().filter_map(|&id| Some((id, self.get(id)?)))
     }
 
+    /// The place that the next session will have in the order.
+    pub(super) const fn next_place(&self) -> u64 {
+        self.next
+    }
+
+    /// The place of a session that is known, and its time-out.
+    pub(super) fn place(&self, id: SessionId) -> Option<(u64, i32)> {
+        let session = self.by_id.get(&id)?;
+        Some((session.place, session.timeout_ms?))
+    }
+
+    /// The sessions at the places `from..bound`, with their places and time-outs.
+    pub(super) fn between(
+        &self,
+        from: u64,
+        bound: u64,
+    ) -> impl Iterator<Item = (u64, SessionId, i32)> {
+        self.order
+            .range(from..bound)
+            .filter_map(|(&place, &id)| Some((place, id, self.by_id.get(&id)?.timeout_ms?)))
+    }
+
     pub(super) const fn ephemeral_count(&self) -> usize {
         self.ephemerals
     }

@@ -41,6 +41,7 @@ impl Tree {
     fn write_usage(&mut self, subject: &str, used: Track) {
         let path = quota::node_path(subject, quota::STATS);
         if let Some(id) = self.nodes.find(path.as_bytes()) {
+            self.preserve(id);
             self.nodes.set_data(id, Some(used.to_string().into()));
             self.nodes.get_mut(id).touched = self.last_zxid;
         }

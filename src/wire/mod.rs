@@ -22,6 +22,7 @@ mod txn;
 mod watch;
 
 pub use acl::{Acl, AclEntry, ClientInfo, Id, perms};
+pub(crate) use codec::length;
 pub use codec::{Blob, Decode, DecodeError, Encode, Measure, Reader, Sink, Text};
 pub use command::Command;
 pub use connect::{ConnectRequest, ConnectResponse, PASSWORD_LENGTH};
@@ -41,5 +42,6 @@ pub use request::{
 };
 pub use response::Response;
 pub use stat::Stat;
+pub(crate) use txn::encode_acl;
 pub use txn::{AclList, CreateKind, Txn, TxnHeader};
 pub use watch::{AddWatchMode, EventKind, WatcherEvent, WatcherType};

@@ -259,7 +259,8 @@ impl TxnHeader {
     }
 }
 
-fn encode_acl<S: Sink + ?Sized>(acl: &[Acl], out: &mut S) {
+/// Appends a stored ACL as a vector of its entries.
+pub(crate) fn encode_acl<S: Sink + ?Sized>(acl: &[Acl], out: &mut S) {
     length(acl.len()).encode(out);
     acl.iter().for_each(|entry| entry.as_entry().encode(out));
 }

@@ -8,5 +8,6 @@ mod operations;
 mod quotas;
 mod random;
 mod recovery;
+mod snapshots;
 mod watches;
 mod world;

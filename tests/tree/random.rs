@@ -28,9 +28,9 @@ fn any_order_of_operations_keeps_the_invariants() {
 }
 
 /// A tree under random requests, with its log.
-struct Run {
-    rng: Rng,
-    tree: Tree,
+pub(crate) struct Run {
+    pub(crate) rng: Rng,
+    pub(crate) tree: Tree,
     now_ms: i64,
     fired: Fired,
     /// Encoded transactions, in order from zxid 1.
@@ -61,7 +61,7 @@ fn config() -> Config {
 }
 
 impl Run {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let tree = Tree::new(config(), &mut rng);
         let (log, snapshots) = (Vec::new(), Vec::new());
@@ -71,7 +71,7 @@ impl Run {
         run
     }
 
-    fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.now_ms += i64::try_from(self.rng.below(100)).unwrap();
         let session = SESSIONS[index(&mut self.rng, SESSIONS.len())];
         match self.rng.below(40) {

@@ -25,6 +25,9 @@ pub struct Config {
     pub close_linger: Duration,
     /// The server's own settings.
     pub server: server::Config,
+    /// Where the data are kept, when they are to be: with [`server::Durability::Logged`], and only
+    /// then.
+    pub storage: Option<zookeeper_disk::Config>,
     /// Seeds everything random in the server; `None` takes a random seed.
     pub seed: Option<u64>,
 }
@@ -38,6 +41,7 @@ impl Default for Config {
             accept_backoff: Duration::from_millis(100),
             close_linger: Duration::from_secs(1),
             server: server::Config::default(),
+            storage: None,
             seed: None,
         }
     }

@@ -17,7 +17,7 @@ use std::{
 use tracing::{debug, warn};
 use zookeeper_core::{
     ConnId, Disconnect, Instant,
-    server::{Action, Event, Failure, Recovered, Server},
+    server::{Action, Event, Failure, Server},
 };
 
 use crate::{
@@ -28,9 +28,11 @@ use crate::{
     connection::{Connection, Input, Output, Written},
     environment::Host,
     error::{BindError, RunError},
+    handle::Signal,
     listen::{listen, set_options},
     log,
     poll::{Poll, Readiness, Source},
+    store::Store,
 };
 
 /// Bytes read at a time.
@@ -54,6 +56,8 @@ const ENVIRONMENT_INTERVAL: Duration = Duration::from_secs(5);
 pub struct EventLoop<P: Poll> {
     config: Config,
     server: Server,
+    /// Where data are kept; none in memory.
+    store: Option<Store>,
     poll: P,
     clock: Clock,
     /// The clock's only reading in this turn.
@@ -90,15 +94,22 @@ pub enum Pause {
 }
 
 impl<P: Poll> EventLoop<P> {
-    /// Listens on every address of `config`.
+    /// Recovers what is stored, and then listens on every address of `config`. The signal is for
+    /// what is stored later.
     ///
     /// # Errors
     ///
-    /// [`BindError`] when there is no address, or one of them is not to be had.
-    pub fn bind(mut config: Config, mut poll: P) -> Result<Self, BindError> {
+    /// [`BindError`] when the data or an address are not to be had.
+    pub fn bind(
+        mut config: Config,
+        mut poll: P,
+        signal: Arc<dyn Signal>,
+    ) -> Result<Self, BindError> {
         if config.listen.is_empty() {
             return Err(BindError::NoAddress);
         }
+        let seed = config.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
+        let (store, recovered) = Store::open(&mut config, seed, signal)?;
         let mut listeners = Vec::with_capacity(config.listen.len());
         for (index, &address) in config.listen.iter().enumerate() {
             let listener = listen(address, config.backlog)
@@ -108,13 +119,13 @@ impl<P: Poll> EventLoop<P> {
         }
         let clock = Clock::start();
         let now = clock.now();
-        let seed = config.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
         let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
         config.server.about.client_addresses.clone_from(&addresses);
-        let server = Server::new(Arc::new(config.server.clone()), now, seed, Recovered::empty());
+        let server = Server::new(Arc::new(config.server.clone()), now, seed, recovered);
         Ok(Self {
             config,
             server,
+            store,
             poll,
             clock,
             now,
@@ -167,23 +178,25 @@ impl<P: Poll> EventLoop<P> {
             self.is_stopping = true;
             self.listeners.clear();
             self.server.shutdown(self.now);
+            if let Some(store) = &mut self.store {
+                store.stop(self.now);
+            }
         }
     }
 
     /// The turn itself: reads, decides and writes.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError`] when the server wants what no driver can do.
-    pub fn work(&mut self) -> Result<(), RunError> {
+    pub fn work(&mut self) {
+        if let Some(store) = &mut self.store {
+            store.complete(self.now, &mut self.server);
+        }
         self.accept();
         self.serve();
-        self.drain()?;
+        self.drain();
         self.keep_time();
         if self.server.poll_timeout().is_some_and(|at| at <= self.now) {
             self.server.handle_timeout(self.now);
         }
-        self.drain()
+        self.drain();
     }
 
     /// Whether to wait, after a turn.
@@ -192,15 +205,23 @@ impl<P: Poll> EventLoop<P> {
     ///
     /// [`RunError`] when the server has stopped by itself.
     pub fn wait(&self) -> Result<Pause, RunError> {
+        let mut store_timeout = None;
         if self.is_stopping && self.server.is_drained() && self.closing.is_empty() {
-            let failure = self.failure.clone();
-            return failure.map_or(Ok(Pause::Ever), |failure| Err(RunError::Failed(failure)));
+            if let Some(failure) = self.failure.clone() {
+                return Err(RunError::Failed(failure));
+            }
+            store_timeout = self.store.as_ref().and_then(|store| store.timeout(&self.server));
+            match store_timeout {
+                None => return Ok(Pause::Ever),
+                Some(at) if at <= self.now => return Err(RunError::StoreHangs),
+                Some(_) => {}
+            }
         }
         if !self.ready.is_empty() {
             return Ok(Pause::None);
         }
         let clocks = self.next_wall_clock.min(self.next_environment);
-        let others = [self.server.poll_timeout(), self.closing.timeout()];
+        let others = [self.server.poll_timeout(), self.closing.timeout(), store_timeout];
         let listeners = self.listeners.iter().map(Listener::timeout);
         let next = others.into_iter().chain(listeners).flatten().fold(clocks, Instant::min);
         Ok(if next <= self.now { Pause::None } else { Pause::Until(next) })
@@ -237,7 +258,11 @@ impl<P: Poll> EventLoop<P> {
         }
         if self.next_environment <= self.now {
             self.next_environment = self.now + ENVIRONMENT_INTERVAL;
-            self.server.handle_environment(self.now, self.host.environment());
+            let mut environment = self.host.environment();
+            if let Some(store) = &self.store {
+                (environment.data_dir_bytes, environment.log_dir_bytes) = store.sizes();
+            }
+            self.server.handle_environment(self.now, environment);
         }
         self.closing.expire(self.now);
     }
@@ -427,12 +452,12 @@ impl<P: Poll> EventLoop<P> {
     }
 
     /// Does what the server wants until it wants nothing more.
-    fn drain(&mut self) -> Result<(), RunError> {
+    fn drain(&mut self) {
         loop {
             self.drain_events();
             let Some(action) = self.server.poll_action() else {
                 // Actions make events too.
-                if self.drain_events() { continue } else { return Ok(()) }
+                if self.drain_events() { continue } else { return }
             };
             match action {
                 Action::Transmit(id) => self.transmit(id),
@@ -444,8 +469,11 @@ impl<P: Poll> EventLoop<P> {
                     }
                 }
                 Action::Close(id) => self.close(id),
-                // Store, which a server in memory never asks for; and what is yet to be invented.
-                _ => return Err(RunError::NoStore),
+                Action::Store { lane, ticket, op } => match &self.store {
+                    Some(store) => store.submit(lane, ticket, op),
+                    None => debug_assert!(false, "a server in memory stores nothing"),
+                },
+                other => debug_assert!(false, "{other:?} is yet to be invented"),
             }
         }
     }

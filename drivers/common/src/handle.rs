@@ -11,9 +11,12 @@ use std::{
 use crate::error::RunError;
 
 /// How a server is told to stop.
-pub trait Signal: fmt::Debug + Send + Sync {
+pub trait Signal: fmt::Debug + Send + Sync + 'static {
     /// Asks the server to stop, from any thread. Harmless when repeated, or when it has ended.
     fn stop(&self);
+
+    /// Ends the wait for sockets, from any thread: something else is there for the next turn.
+    fn wake(&self);
 }
 
 /// Stops a server, from any thread.

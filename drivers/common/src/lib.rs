@@ -20,6 +20,7 @@ mod handle;
 mod listen;
 mod log;
 mod poll;
+mod store;
 
 pub use clock::Clock;
 pub use config::Config;
@@ -28,3 +29,4 @@ pub use error::{BindError, RunError};
 pub use event_loop::{EventLoop, Pause};
 pub use handle::{Handle, Running, Signal};
 pub use poll::{Interest, Poll, Readiness, Source, Stream};
+pub use zookeeper_disk as disk;

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use tracing::{debug, error, info};
-use zookeeper_core::{endpoint::CloseReason, server::Event};
+use tracing::{debug, error, info, warn};
+use zookeeper_core::{endpoint::CloseReason, server::Event, storage::RecoveryEvent};
 
 /// Logs one event; `peer` is the connection's, while it is known.
 pub(crate) fn event(event: &Event, peer: Option<SocketAddr>) {
@@ -32,6 +32,11 @@ pub(crate) fn event(event: &Event, peer: Option<SocketAddr>) {
         // Events are added as the server grows.
         other => debug!(event = ?other),
     }
+}
+
+/// Logs what an operator should hear about a recovery.
+pub(crate) fn recovery(event: &RecoveryEvent) {
+    warn!(?event, "recovery");
 }
 
 /// Whether clients that behave end this way.

@@ -33,6 +33,10 @@ impl Signals {
 impl Signal for Signals {
     fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    fn wake(&self) {
         if let Err(error) = self.waker.wake() {
             tracing::error!(%error, "cannot wake the server");
         }
@@ -66,6 +70,6 @@ pub(crate) fn run(mut event_loop: EventLoop<MioPoll>, signals: &Signals) -> Resu
                 event_loop.notice(source, readiness(event));
             }
         }
-        event_loop.work()?;
+        event_loop.work();
     }
 }

@@ -27,4 +27,4 @@ mod token;
 
 pub use client::Client;
 pub use server::Server;
-pub use zookeeper_common::{BindError, Config, Handle, RunError, Running};
+pub use zookeeper_common::{BindError, Config, Handle, RunError, Running, disk};

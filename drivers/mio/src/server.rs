@@ -19,17 +19,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on every address of `config`. Clients can connect from now on; they are answered
-    /// when the server runs.
+    /// Recovers what is stored, if `config` says where, and then listens on every address. Clients
+    /// can connect from now on; they are answered when the server runs.
     ///
     /// # Errors
     ///
-    /// [`BindError`] when there is no address, or one of them is not to be had.
+    /// [`BindError`] when the data or an address are not to be had.
     pub fn bind(config: Config) -> Result<Self, BindError> {
         let poll = MioPoll::new().map_err(BindError::Poll)?;
         let waker = Waker::new(poll.registry(), Token::Waker.pack()).map_err(BindError::Poll)?;
         let signals = Arc::new(Signals::new(waker));
-        Ok(Self { event_loop: EventLoop::bind(config, poll)?, signals })
+        let signal = Arc::clone(&signals) as _;
+        Ok(Self { event_loop: EventLoop::bind(config, poll, signal)?, signals })
     }
 
     /// Listens and runs on a thread of its own, until the returned value is stopped or dropped.

@@ -33,7 +33,7 @@ mod server;
 
 pub use client::{Client, ClientBuilder};
 pub use server::Server;
-pub use zookeeper_common::{BindError, Config, Handle, RunError, Running};
+pub use zookeeper_common::{BindError, Config, Handle, RunError, Running, disk};
 
 /// The README's example is a test.
 #[cfg(doctest)]

@@ -4,14 +4,18 @@ use bytes::Buf;
 use zookeeper_core::{
     Disconnect,
     server::{Action, Durability, Event},
+    storage::Lane,
 };
 
-use super::world::{ClientId, End, World};
+use super::{
+    store::{Done, Store},
+    world::{ClientId, End, World},
+};
 
 /// More turns than anything takes that comes to rest.
 const TURNS_MAX: usize = 1_000_000;
 
-impl World {
+impl<S: Store> World<S> {
     /// Lets everything happen that can happen now.
     ///
     /// # Panics
@@ -36,12 +40,27 @@ impl World {
             self.drain();
             is_busy = true;
         }
-        if let Some((lane, ticket)) = self.store.work(self.now) {
-            self.server.handle_stored(self.now, lane, ticket);
+        let done = self.store.work(self.now);
+        if !done.is_empty() {
+            done.into_iter().for_each(|done| self.stored(done));
             self.drain();
             is_busy = true;
         }
         is_busy | self.run_clients()
+    }
+
+    /// The store has done something, or failed at it.
+    pub(super) fn stored(&mut self, done: Done) {
+        let Done { lane, ticket, result } = done;
+        let Err(error) = result else {
+            return self.server.handle_stored(self.now, lane, ticket);
+        };
+        if lane == Lane::Log {
+            // What is behind it must not be done without it.
+            self.has_failed = true;
+            self.store.stop();
+        }
+        self.server.handle_storage_error(self.now, lane, ticket, error);
     }
 
     /// A bounded number of reads.
@@ -168,7 +187,7 @@ impl World {
             // What is written to a broken connection is lost.
             let count = if count == 0 { chunk.len() } else { count };
             if is_logged && !is_text {
-                link.tap.push(&chunk[..count], self.store.journal());
+                link.tap.push(&chunk[..count], &mut self.store);
             }
             transmit.advance(count);
         }
@@ -219,7 +238,7 @@ impl World {
         assert_eq!(self.server.connection_count(), open);
         self.server.check_invariants();
         if !self.has_failed && matches!(self.options.config.durability, Durability::Logged { .. }) {
-            assert!(self.server.durable() <= self.store.journal().newest());
+            self.store.check_durable(self.server.durable());
         }
     }
 

@@ -30,5 +30,5 @@ pub use answer::{Answer, Body, Handshake, Message, WatchEvent};
 pub use client::Client;
 pub use journal::{Journal, Record};
 pub use pipe::{Chunking, Pipe};
-pub use store::{Acknowledge, TestStore};
+pub use store::{Acknowledge, Done, Said, Store, TestStore};
 pub use world::{ClientId, End, Options, World};

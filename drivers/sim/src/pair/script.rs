@@ -9,6 +9,7 @@ use zookeeper_core::{
 
 use super::{
     answer::{Answer, Handshake, Message},
+    store::Store,
     world::{ClientId, World},
 };
 
@@ -22,7 +23,7 @@ pub(super) const HELLO: ConnectRequest<'static> = ConnectRequest {
     read_only: Some(false),
 };
 
-impl World {
+impl<S: Store> World<S> {
     /// A client connects, from the usual address.
     ///
     /// # Panics
@@ -67,12 +68,6 @@ impl World {
         self.send_frame(client, &request.to_vec());
         self.settle();
         self.client(client).handshake().cloned()
-    }
-
-    /// An ordinary ConnectRequest, to change.
-    #[must_use]
-    pub const fn hello() -> ConnectRequest<'static> {
-        HELLO
     }
 
     /// A client sends a request and does not wait.
@@ -194,5 +189,13 @@ impl World {
         link.to_server.end(Disconnect::Reset);
         link.to_client.end(Disconnect::Reset);
         self.edge(client);
+    }
+}
+
+impl World {
+    /// An ordinary ConnectRequest, to change.
+    #[must_use]
+    pub const fn hello() -> ConnectRequest<'static> {
+        HELLO
     }
 }

@@ -1,17 +1,69 @@
-//! A store that does what it is told at once, late, in groups, or never.
+//! Stores: what one is to a world, and one that does what it is told at once, late, in groups, or
+//! never.
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt::Debug,
     io,
     time::Duration,
 };
 
 use zookeeper_core::{
-    Instant, Ticket,
+    Instant, SessionId, Ticket, Zxid,
     storage::{File, FileOp, Lane, StorageError},
 };
 
 use super::journal::{Journal, Record, read_records};
+
+/// What executes the operations of a world's server.
+pub trait Store: Debug {
+    /// Takes an operation.
+    fn submit(&mut self, now: Instant, lane: Lane, ticket: Ticket, op: FileOp);
+
+    /// Does some of what is due; nothing is due any more when nothing was done.
+    fn work(&mut self, now: Instant) -> Vec<Done>;
+
+    /// When an operation will be done, if time alone decides.
+    fn due(&self) -> Option<Instant>;
+
+    /// Operations that are not done.
+    fn waiting(&self) -> usize;
+
+    /// From now on everything is done at once.
+    fn hurry(&mut self);
+
+    /// Forgets what was not done.
+    fn stop(&mut self);
+
+    /// A client is being told something that must survive a power cut.
+    fn hear(&mut self, said: Said);
+
+    /// The server takes everything up to `durable` for stable. Panics when it is not, if the store
+    /// knows.
+    fn check_durable(&self, durable: Zxid) {
+        let _ = durable;
+    }
+}
+
+/// Operations of a lane are done: all up to this ticket, or this one failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Done {
+    /// The lane.
+    pub lane: Lane,
+    /// The ticket.
+    pub ticket: Ticket,
+    /// How it ended.
+    pub result: Result<(), StorageError>,
+}
+
+/// What a client is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Said {
+    /// There is this transaction.
+    Zxid(Zxid),
+    /// There is this session.
+    Session(SessionId),
+}
 
 /// When a store has done what it was told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -32,7 +84,7 @@ pub enum Acknowledge {
 pub struct TestStore {
     acknowledge: Acknowledge,
     waiting: VecDeque<Waiting>,
-    newest: Option<Ticket>,
+    newest: BTreeMap<Lane, Ticket>,
     files: BTreeMap<File, Contents>,
     journal: Journal,
     appends: usize,
@@ -93,46 +145,19 @@ impl TestStore {
         self.acknowledge = acknowledge;
     }
 
-    /// Takes an operation.
-    ///
-    /// # Panics
-    ///
-    /// When tickets do not rise.
-    pub(super) fn submit(&mut self, now: Instant, lane: Lane, ticket: Ticket, op: FileOp) {
-        assert!(self.newest < Some(ticket), "tickets rise");
-        self.newest = Some(ticket);
-        self.appends += usize::from(matches!(op, FileOp::Append { .. }));
-        let delay = match self.acknowledge {
-            Acknowledge::Late(delay) => delay,
-            _ => Duration::ZERO,
-        };
-        self.waiting.push_back(Waiting { lane, ticket, op, due: now + delay });
-    }
-
-    /// Does what is due; says up to which ticket everything is done.
-    pub(super) fn work(&mut self, now: Instant) -> Option<(Lane, Ticket)> {
-        let count = match self.acknowledge {
-            Acknowledge::AtOnce => self.waiting.len(),
-            Acknowledge::Late(_) => self.waiting.iter().take_while(|op| op.due <= now).count(),
-            Acknowledge::InGroups(count) if self.waiting.len() >= count => self.waiting.len(),
-            Acknowledge::InGroups(_) | Acknowledge::ByHand => 0,
-        };
-        self.execute(count)
-    }
-
     /// Does the next `count` operations.
-    pub(super) fn execute(&mut self, count: usize) -> Option<(Lane, Ticket)> {
+    pub(super) fn execute(&mut self, count: usize) -> Vec<Done> {
         let count = count.min(self.waiting.len());
-        let mut done = None;
+        let mut done = BTreeMap::new();
         for waiting in self.waiting.drain(..count).collect::<Vec<_>>() {
-            done = Some((waiting.lane, waiting.ticket));
+            done.insert(waiting.lane, waiting.ticket);
             self.apply(waiting.op);
         }
-        done
+        done.into_iter().map(|(lane, ticket)| Done { lane, ticket, result: Ok(()) }).collect()
     }
 
     /// Fails the next operation.
-    pub(super) fn fail(&mut self) -> Option<(Lane, Ticket, StorageError)> {
+    pub(super) fn fail(&mut self) -> Option<Done> {
         let Waiting { lane, ticket, op, .. } = self.waiting.pop_front()?;
         let error = StorageError {
             file: "log".into(),
@@ -140,18 +165,7 @@ impl TestStore {
             kind: io::ErrorKind::StorageFull,
             message: "no space left".into(),
         };
-        Some((lane, ticket, error))
-    }
-
-    /// When an operation will be done, if time alone decides.
-    pub(super) fn due(&self) -> Option<Instant> {
-        let is_late = matches!(self.acknowledge, Acknowledge::Late(_));
-        self.waiting.front().filter(|_| is_late).map(|waiting| waiting.due)
-    }
-
-    /// Forgets what was not done.
-    pub(super) fn stop(&mut self) {
-        self.waiting.clear();
+        Some(Done { lane, ticket, result: Err(error) })
     }
 
     fn apply(&mut self, op: FileOp) {
@@ -178,5 +192,63 @@ impl TestStore {
             // Nothing of the log is moved or cut while a server runs.
             _ => {}
         }
+    }
+}
+
+impl Store for TestStore {
+    fn submit(&mut self, now: Instant, lane: Lane, ticket: Ticket, op: FileOp) {
+        let before = self.newest.insert(lane, ticket);
+        assert!(before < Some(ticket), "tickets of a lane rise");
+        let is_group = lane == Lane::Log && matches!(op, FileOp::Append { .. });
+        self.appends += usize::from(is_group);
+        let delay = match self.acknowledge {
+            Acknowledge::Late(delay) => delay,
+            _ => Duration::ZERO,
+        };
+        self.waiting.push_back(Waiting { lane, ticket, op, due: now + delay });
+    }
+
+    fn work(&mut self, now: Instant) -> Vec<Done> {
+        let count = match self.acknowledge {
+            Acknowledge::AtOnce => self.waiting.len(),
+            Acknowledge::Late(_) => self.waiting.iter().take_while(|op| op.due <= now).count(),
+            Acknowledge::InGroups(count) if self.waiting.len() >= count => self.waiting.len(),
+            Acknowledge::InGroups(_) | Acknowledge::ByHand => 0,
+        };
+        self.execute(count)
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let is_late = matches!(self.acknowledge, Acknowledge::Late(_));
+        self.waiting.front().filter(|_| is_late).map(|waiting| waiting.due)
+    }
+
+    fn waiting(&self) -> usize {
+        self.waiting()
+    }
+
+    fn hurry(&mut self) {
+        self.acknowledge = Acknowledge::AtOnce;
+    }
+
+    fn stop(&mut self) {
+        self.waiting.clear();
+    }
+
+    fn hear(&mut self, said: Said) {
+        match said {
+            Said::Zxid(zxid) => {
+                let newest = self.journal.newest();
+                assert!(zxid <= newest, "{zxid:?} is told while {newest:?} is stable");
+            }
+            Said::Session(session) => {
+                let is_stable = self.journal.has_created(session);
+                assert!(is_stable, "session {session} is announced before it is stable");
+            }
+        }
+    }
+
+    fn check_durable(&self, durable: Zxid) {
+        assert!(durable <= self.journal.newest(), "{durable:?} is stable");
     }
 }

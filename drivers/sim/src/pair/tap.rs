@@ -5,7 +5,7 @@ use zookeeper_core::{
     wire::{LENGTH_BYTES, Reader, ReplyHeader},
 };
 
-use super::journal::Journal;
+use super::store::{Said, Store};
 
 /// Bytes of a frame that say whether it may leave: its length, and a header or the first three
 /// fields of a ConnectResponse.
@@ -21,12 +21,8 @@ pub(super) struct Tap {
 }
 
 impl Tap {
-    /// Checks bytes that leave.
-    ///
-    /// # Panics
-    ///
-    /// When they tell what a power cut could take back.
-    pub(super) fn push(&mut self, mut bytes: &[u8], journal: &Journal) {
+    /// Lets the store hear what leaves; it knows what a power cut could take back.
+    pub(super) fn push(&mut self, mut bytes: &[u8], store: &mut impl Store) {
         while !bytes.is_empty() {
             let skipped = self.skip.min(bytes.len());
             self.skip -= skipped;
@@ -38,13 +34,16 @@ impl Tap {
             self.head.extend(&bytes[..missing]);
             bytes = &bytes[missing..];
             if self.head.len() == HEAD_LENGTH {
-                self.check(journal);
+                if let Some(said) = self.said() {
+                    store.hear(said);
+                }
                 self.head.clear();
             }
         }
     }
 
-    fn check(&mut self, journal: &Journal) {
+    /// What the head says that must be stable; a refusal says nothing.
+    fn said(&mut self) -> Option<Said> {
         let mut reader = Reader::new(&self.head);
         let length: i32 = reader.read().expect("the head is whole");
         let length = usize::try_from(length).expect("a frame has a length");
@@ -52,19 +51,12 @@ impl Tap {
         self.skip = length - ReplyHeader::LENGTH;
         if self.has_handshake {
             let header: ReplyHeader = reader.read().expect("the head is whole");
-            assert!(
-                header.zxid <= journal.newest(),
-                "{header:?} leaves while {:?} is stable",
-                journal.newest()
-            );
+            Some(Said::Zxid(header.zxid))
         } else {
             self.has_handshake = true;
             let _version_and_timeout: i64 = reader.read().expect("the head is whole");
             let session = SessionId(reader.read().expect("the head is whole"));
-            assert!(
-                session == SessionId::NONE || journal.has_created(session),
-                "session {session} is announced before it is stable"
-            );
+            (session != SessionId::NONE).then_some(Said::Session(session))
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{
     client::Client,
     journal::Journal,
     pipe::{Chunking, Pipe},
-    store::{Acknowledge, TestStore},
+    store::{Acknowledge, Store, TestStore},
     tap::Tap,
 };
 
@@ -44,6 +44,8 @@ pub struct Options {
     pub socket_buffer: usize,
     /// When the store has done what it was told.
     pub acknowledge: Acknowledge,
+    /// When the world begins.
+    pub start: Instant,
     /// How many reads are given to the server before it is asked what to do.
     pub reads_per_turn: usize,
 }
@@ -57,6 +59,7 @@ impl Default for Options {
             output: Chunking::Whole,
             socket_buffer: 64 << 10,
             acknowledge: Acknowledge::AtOnce,
+            start: START,
             reads_per_turn: 4,
         }
     }
@@ -126,7 +129,7 @@ impl Link {
 
 /// One server, its clients, its store and its clock. A test ends with [`World::finish`].
 #[derive(Debug)]
-pub struct World {
+pub struct World<S = TestStore> {
     pub(super) options: Options,
     pub(super) server: Server,
     pub(super) now: Instant,
@@ -137,7 +140,7 @@ pub struct World {
     pub(super) links: Vec<Link>,
     /// Clients whose connection may have something to read.
     pub(super) readable: VecDeque<usize>,
-    pub(super) store: TestStore,
+    pub(super) store: S,
     pub(super) events: Vec<Event>,
     pub(super) has_failed: bool,
     is_finished: bool,
@@ -147,17 +150,57 @@ impl World {
     /// A world with a fresh server and nobody else.
     #[must_use]
     pub fn new(options: Options) -> Self {
+        let store = TestStore::new(options.acknowledge);
+        Self::with_store(options, Recovered::empty(), store)
+    }
+
+    /// What is stable.
+    #[must_use]
+    pub const fn journal(&self) -> &Journal {
+        self.store.journal()
+    }
+
+    /// The store has done the next `count` operations.
+    pub fn acknowledge(&mut self, count: usize) {
+        for done in self.store.execute(count) {
+            self.stored(done);
+        }
+        self.settle();
+    }
+
+    /// From now on the store acknowledges like this.
+    pub fn set_acknowledge(&mut self, acknowledge: Acknowledge) {
+        self.store.set_acknowledge(acknowledge);
+        self.settle();
+    }
+
+    /// The store fails at its next operation. The server is expected to give up.
+    ///
+    /// # Panics
+    ///
+    /// When the store has nothing to do.
+    pub fn fail_store(&mut self) {
+        let failed = self.store.fail().expect("the store has something to do");
+        self.stored(failed);
+        self.settle();
+    }
+}
+
+impl<S: Store> World<S> {
+    /// A world with a server over what was recovered from a store, and nobody else.
+    #[must_use]
+    pub fn with_store(options: Options, recovered: Recovered, store: S) -> Self {
         let config = Arc::new(options.config.clone());
-        let server = Server::new(config, START, options.seed, Recovered::empty());
+        let server = Server::new(config, options.start, options.seed, recovered);
         let mut world = Self {
             server,
-            now: START,
-            next_wall_clock: START,
+            now: options.start,
+            next_wall_clock: options.start,
             rng: Rng::new(options.seed),
             clients: Vec::new(),
             links: Vec::new(),
             readable: VecDeque::new(),
-            store: TestStore::new(options.acknowledge),
+            store,
             events: Vec::new(),
             has_failed: false,
             is_finished: false,
@@ -227,43 +270,10 @@ impl World {
         &mut self.server
     }
 
-    /// What is stable.
-    #[must_use]
-    pub const fn journal(&self) -> &Journal {
-        self.store.journal()
-    }
-
     /// The store, to look at.
     #[must_use]
-    pub const fn store(&self) -> &TestStore {
+    pub const fn store(&self) -> &S {
         &self.store
-    }
-
-    /// The store has done the next `count` operations.
-    pub fn acknowledge(&mut self, count: usize) {
-        if let Some((lane, ticket)) = self.store.execute(count) {
-            self.server.handle_stored(self.now, lane, ticket);
-        }
-        self.settle();
-    }
-
-    /// From now on the store acknowledges like this.
-    pub fn set_acknowledge(&mut self, acknowledge: Acknowledge) {
-        self.store.set_acknowledge(acknowledge);
-        self.settle();
-    }
-
-    /// The store fails at its next operation. The server is expected to give up.
-    ///
-    /// # Panics
-    ///
-    /// When the store has nothing to do.
-    pub fn fail_store(&mut self) {
-        let (lane, ticket, error) = self.store.fail().expect("the store has something to do");
-        self.server.handle_storage_error(self.now, lane, ticket, error);
-        self.has_failed = true;
-        self.store.stop();
-        self.settle();
     }
 
     /// Everything the server told its driver so far.
@@ -332,6 +342,12 @@ impl World {
         }
     }
 
+    /// The power goes: of the server and its clients nothing is left.
+    pub fn cut_power(&mut self) -> &mut S {
+        self.is_finished = true;
+        &mut self.store
+    }
+
     /// Everybody reads and leaves, the store works, the server shuts down: both sides hold nothing.
     ///
     /// # Panics
@@ -339,7 +355,8 @@ impl World {
     /// When somebody still holds something, or a connection did not end exactly once.
     pub fn finish(mut self) {
         self.is_finished = true;
-        self.set_acknowledge(Acknowledge::AtOnce);
+        self.store.hurry();
+        self.settle();
         for index in 0..self.clients.len() {
             self.resume_reading(ClientId(index));
         }
@@ -371,7 +388,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl<S> Drop for World<S> {
     fn drop(&mut self) {
         assert!(self.is_finished || thread::panicking(), "a test ends with `finish`");
     }

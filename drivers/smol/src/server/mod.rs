@@ -21,19 +21,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on every address of `config`. Clients can connect from now on; they are answered
-    /// when the server runs.
+    /// Recovers what is stored, if `config` says where, which blocks; then listens on every
+    /// address. Clients can connect from now on; they are answered when the server runs.
     ///
     /// # Errors
     ///
-    /// [`BindError`] when there is no address, or one of them is not to be had.
+    /// [`BindError`] when the data or an address are not to be had.
     ///
     /// # Panics
     ///
     /// When the system gives the reactor, which all of a process share, no event queue or thread.
     pub fn bind(config: Config) -> Result<Self, BindError> {
         let wakeups = Arc::new(Wakeups::default());
-        let event_loop = EventLoop::bind(config, AsyncPoll::new(Arc::clone(&wakeups)))?;
+        let poll = AsyncPoll::new(Arc::clone(&wakeups));
+        let event_loop = EventLoop::bind(config, poll, Arc::clone(&wakeups) as _)?;
         Ok(Self { event_loop, wakeups })
     }
 

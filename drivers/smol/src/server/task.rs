@@ -54,7 +54,7 @@ impl Task {
                 About::Timer => self.alarm.at = None,
             }
         }
-        self.event_loop.work()?;
+        self.event_loop.work();
         self.event_loop.wait()
     }
 }

@@ -118,6 +118,10 @@ impl Signal for Wakeups {
     fn stop(&self) {
         self.change(|state| state.is_stop = true);
     }
+
+    fn wake(&self) {
+        self.change(|_| {});
+    }
 }
 
 impl Wakeup {

@@ -1,0 +1,143 @@
+//! The calls of the file system. Tests put failures in their place.
+
+use std::{
+    fmt,
+    fs::{self, File, OpenOptions},
+    io,
+    path::Path,
+};
+
+/// The calls of the file system that store and load data.
+pub(crate) trait System: fmt::Debug + Send + Sync {
+    /// Makes an empty file, or empties the one of that name; for writing.
+    fn create(&self, path: &Path) -> io::Result<File>;
+
+    /// Opens a file that is there, for writing.
+    fn open_to_write(&self, path: &Path) -> io::Result<File>;
+
+    /// Opens a file that is there, for reading.
+    fn open_to_read(&self, path: &Path) -> io::Result<File>;
+
+    /// Reserves room, which the file then counts as its own. Returns whether the file system can.
+    fn reserve(&self, file: &File, offset: u64, length: u64) -> io::Result<bool>;
+
+    /// Writes some of `bytes`; says how many.
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize>;
+
+    /// Reads some bytes; says how many, and none at the end.
+    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Makes the content survive a power cut.
+    fn sync_data(&self, file: &File) -> io::Result<()>;
+
+    /// Makes everything about a file survive a power cut.
+    fn sync_all(&self, file: &File) -> io::Result<()>;
+
+    /// Makes the names in a directory survive a power cut.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Cuts a file.
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()>;
+
+    /// Gives a file another name, replacing what has it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+}
+
+/// The system itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Real;
+
+impl System for Real {
+    fn create(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().write(true).create(true).truncate(true).open(path)
+    }
+
+    fn open_to_write(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().write(true).open(path)
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn reserve(&self, file: &File, offset: u64, length: u64) -> io::Result<bool> {
+        use rustix::{
+            fs::{FallocateFlags, fallocate},
+            io::Errno,
+        };
+        match fallocate(file, FallocateFlags::empty(), offset, length) {
+            Ok(()) => Ok(true),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::NODEV) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn reserve(&self, _file: &File, _offset: u64, _length: u64) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    #[cfg(unix)]
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::write_at(file, bytes, offset)
+    }
+
+    #[cfg(windows)]
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_write(file, bytes, offset)
+    }
+
+    #[cfg(unix)]
+    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+    }
+
+    fn sync_data(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    fn sync_all(&self, file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        sync_dir(path)
+    }
+
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
+        file.set_len(length)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+}
+
+/// Makes the names in a directory survive a power cut.
+#[cfg(unix)]
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
+    match File::open(path)?.sync_all() {
+        // What a file system says that has no such thing.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        result => result,
+    }
+}
+
+/// Elsewhere a directory cannot be synced, and names are as durable as the system makes them.
+#[cfg(not(unix))]
+pub(crate) fn sync_dir(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
