@@ -42,7 +42,7 @@ mod terminal;
 pub use deadline::Deadline;
 pub use ensemble::Ensemble;
 pub use group::ProcessGroup;
-pub use need::{enabled, in_ci, need, skipped, trace_if_wanted};
+pub use need::{enabled, in_ci, need, number, seed, skipped, trace_if_wanted};
 pub use options::Options;
 pub use ports::{four_letter_word, free_port};
 pub use program::{Kind, Program, data_path, need_python};

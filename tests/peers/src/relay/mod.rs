@@ -81,15 +81,19 @@ impl Relay {
         &self.server
     }
 
-    /// The server of the moment, to be ended or started.
-    pub fn server_mut(&mut self) -> &mut Server {
-        &mut self.server
-    }
-
     /// The load.
     #[must_use]
     pub fn load(&self) -> &Load {
         &self.load
+    }
+
+    /// Has the load do so many things.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not answer.
+    pub fn run(&mut self, actions: usize) {
+        self.load.run(actions);
     }
 
     /// Has the load do so many things, and restarts the server in every way after each of them.
