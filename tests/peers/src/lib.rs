@@ -22,6 +22,7 @@
 //! a process are polled until a [`Deadline`].
 
 pub mod client;
+pub mod crash;
 mod deadline;
 mod ensemble;
 mod group;
