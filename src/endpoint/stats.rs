@@ -19,7 +19,7 @@ pub struct Latency {
 }
 
 impl Latency {
-    pub(super) fn record(&mut self, latency_ms: u64) {
+    pub(crate) fn record(&mut self, latency_ms: u64) {
         self.min_ms = if self.count == 0 { latency_ms } else { self.min_ms.min(latency_ms) };
         self.max_ms = self.max_ms.max(latency_ms);
         self.total_ms = self.total_ms.saturating_add(latency_ms);

@@ -146,6 +146,16 @@ impl Server {
         line(out, "max_file_descriptor_count", self.environment.open_files_max);
         line(out, "uptime", self.now.saturating_duration_since(self.started).as_millis());
         stats.for_each_metric(|key, value| line(out, key, value));
+        if let Some(storage) = self.storage_stats() {
+            let times = storage.snapshot_times;
+            let mean = Mean { total: times.total_ms, count: times.count };
+            line(out, "avg_snapshottime", mean);
+            line(out, "min_snapshottime", times.min_ms);
+            line(out, "max_snapshottime", times.max_ms);
+            line(out, "cnt_snapshottime", times.count);
+            line(out, "sum_snapshottime", times.total_ms);
+            line(out, "snapshot_error_count", storage.snapshots_failed);
+        }
         let mut total = 0;
         for &op in Op::ALL {
             let count = stats.requests(op);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{
     endpoint::CloseReason,
-    ids::{ConnId, SessionId, Ticket},
-    storage::{FileOp, Lane, StorageError},
+    ids::{ConnId, SessionId, Ticket, Zxid},
+    storage::{File, FileOp, Lane, StorageError},
 };
 
 /// Something happened. Nothing has to be done about it; drivers log it.
@@ -56,6 +56,38 @@ pub enum Event {
         session: Option<SessionId>,
         /// Why.
         reason: CloseReason,
+    },
+    /// A snapshot of everything up to a transaction is being written.
+    SnapshotStarted {
+        /// The transaction.
+        zxid: Zxid,
+    },
+    /// A snapshot is there for good.
+    SnapshotStored {
+        /// The transaction it goes up to.
+        zxid: Zxid,
+        /// Its length.
+        bytes: u64,
+        /// How long it took.
+        duration: Duration,
+    },
+    /// A snapshot was given up. The older ones stay, and it is tried again later.
+    SnapshotFailed {
+        /// The transaction it was to go up to.
+        zxid: Zxid,
+        /// Why.
+        error: StorageError,
+    },
+    /// Old snapshots and logs, or what was left of unfinished snapshots, could not be removed. That
+    /// is tried again later.
+    PurgeFailed {
+        /// Why.
+        error: StorageError,
+    },
+    /// Old snapshots and logs were removed.
+    FilesPurged {
+        /// The files.
+        files: Vec<File>,
     },
     /// The server stopped for good: nothing that waited for storage was or will be sent.
     Failed(Failure),

@@ -9,6 +9,7 @@ impl Server {
             return;
         }
         self.fired.clear();
+        self.tree.end_snapshot();
         self.events.push_back(Event::Failed(failure.clone()));
         self.failure = Some(failure);
         self.endpoint.abort(self.now);

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! While the limit of groups in flight is reached the open group grows instead: group size follows
-//! load.
+//! load. And while a snapshot that the log counts on is not there, nothing is sealed.
 //!
 //! Behaviour: `org.apache.zookeeper.server.SyncRequestProcessor`.
 
@@ -18,7 +18,7 @@ use std::{collections::VecDeque, mem};
 use super::config::Durability;
 use crate::{
     ids::{Ticket, Zxid},
-    storage::{FileOp, LogWriter, encode_record},
+    storage::{File, FileOp, KnownFiles, LogWriter, encode_record},
     wire::{Txn, TxnHeader},
 };
 
@@ -41,19 +41,27 @@ struct Groups {
     /// Sealed groups: the ticket that stores each, and its last zxid.
     in_flight: VecDeque<(Ticket, Zxid)>,
     in_flight_max: usize,
+    /// Whether the snapshot is missing that the log begins behind.
+    is_shut: bool,
 }
 
 impl Gate {
-    /// A gate behind which everything up to `recovered` is durable.
-    pub(super) fn new(durability: &Durability, recovered: Zxid) -> Self {
+    /// A gate behind which everything up to `recovered` is durable: by `files`, or by a snapshot
+    /// that is taken first.
+    pub(super) fn new(durability: &Durability, recovered: Zxid, files: &mut KnownFiles) -> Self {
         let log = match durability {
             Durability::InMemory => None,
             Durability::Logged(config) => Some(Groups {
-                writer: LogWriter::new(config.reserve),
+                writer: LogWriter::new(
+                    config,
+                    mem::take(&mut files.logs),
+                    mem::take(&mut files.repairs),
+                ),
                 open: Vec::new(),
                 open_first: None,
                 in_flight: VecDeque::new(),
                 in_flight_max: config.groups_in_flight_max.max(1),
+                is_shut: !files.is_reproducible,
             }),
         };
         Self { applied: recovered, durable: recovered, log }
@@ -90,6 +98,7 @@ impl Gate {
     pub(super) fn poll(&mut self) -> Option<(Ticket, FileOp)> {
         let groups = self.log.as_mut()?;
         if let Some(first) = groups.open_first
+            && !groups.is_shut
             && groups.in_flight.len() < groups.in_flight_max
         {
             groups.open_first = None;
@@ -97,6 +106,57 @@ impl Gate {
             groups.in_flight.push_back((ticket, self.applied));
         }
         groups.writer.poll()
+    }
+
+    /// The snapshot that the log begins behind is there.
+    pub(super) fn open(&mut self) {
+        if let Some(groups) = &mut self.log {
+            groups.is_shut = false;
+        }
+    }
+
+    /// Whether a snapshot is missing.
+    pub(super) fn is_shut(&self) -> bool {
+        self.log.as_ref().is_some_and(|groups| groups.is_shut)
+    }
+
+    /// The next group begins another file.
+    pub(super) fn roll_log(&mut self) {
+        if let Some(groups) = &mut self.log {
+            groups.writer.roll();
+        }
+    }
+
+    /// Whether transactions wait for being sealed.
+    pub(super) fn has_open_group(&self) -> bool {
+        self.log.as_ref().is_some_and(|groups| groups.open_first.is_some())
+    }
+
+    /// Whether everything applied is durable.
+    pub(super) fn is_settled(&self) -> bool {
+        self.durable == self.applied
+    }
+
+    /// The files of the log, oldest first, each with its first transaction.
+    pub(super) fn logs(&self) -> &[(Zxid, File)] {
+        self.log.as_ref().map_or(&[], |groups| groups.writer.files())
+    }
+
+    /// These files are gone.
+    pub(super) fn forget_logs(&mut self, removed: &[File]) {
+        if let Some(groups) = &mut self.log {
+            groups.writer.forget(removed);
+        }
+    }
+
+    /// Files of the log made since the start.
+    pub(super) fn log_files_made(&self) -> u64 {
+        self.log.as_ref().map_or(0, |groups| groups.writer.files_made())
+    }
+
+    /// Bytes of records written to the log since the start.
+    pub(super) fn log_bytes(&self) -> u64 {
+        self.log.as_ref().map_or(0, |groups| groups.writer.bytes())
     }
 
     /// Whether no more may be applied until storage has caught up.
@@ -120,7 +180,9 @@ impl Gate {
             assert_eq!(self.durable, self.applied, "in memory, applied is durable");
             return;
         };
+        groups.writer.check_invariants();
         assert!(groups.in_flight.len() <= groups.in_flight_max);
+        assert!(!groups.is_shut || groups.in_flight.is_empty(), "nothing passes a shut gate");
         assert_eq!(groups.open_first.is_some(), !groups.open.is_empty());
         let zxids = groups.in_flight.iter().map(|&(_, zxid)| zxid);
         assert!(zxids.is_sorted(), "groups are sealed in order");
@@ -137,6 +199,11 @@ mod tests {
         SessionId, storage,
         wire::{Blob, ErrorCode},
     };
+
+    fn gate(durability: &Durability, recovered: Zxid) -> Gate {
+        let mut files = KnownFiles { is_reproducible: true, ..KnownFiles::default() };
+        Gate::new(durability, recovered, &mut files)
+    }
 
     fn record(gate: &mut Gate, zxid: i64) {
         let header = TxnHeader { session: SessionId(1), cxid: 1, zxid: Zxid(zxid), time_ms: 0 };
@@ -158,7 +225,7 @@ mod tests {
 
     #[test]
     fn in_memory_applied_is_durable() {
-        let mut gate = Gate::new(&Durability::InMemory, Zxid(7));
+        let mut gate = gate(&Durability::InMemory, Zxid(7));
         record(&mut gate, 8);
         assert_eq!(gate.durable(), Zxid(8));
         assert_eq!(gate.poll(), None);
@@ -167,7 +234,7 @@ mod tests {
     #[test]
     fn groups_grow_while_the_limit_is_reached() {
         let durability = logged(2);
-        let mut gate = Gate::new(&durability, Zxid::ZERO);
+        let mut gate = gate(&durability, Zxid::ZERO);
         record(&mut gate, 1);
         let first = *drain(&mut gate).last().unwrap();
         record(&mut gate, 2);
@@ -188,7 +255,7 @@ mod tests {
     #[test]
     fn a_store_that_hangs_fills_the_gate_and_one_that_goes_on_empties_it() {
         let durability = logged(1);
-        let mut gate = Gate::new(&durability, Zxid::ZERO);
+        let mut gate = gate(&durability, Zxid::ZERO);
         record(&mut gate, 1);
         let first = *drain(&mut gate).last().unwrap();
         let data = vec![0; 1 << 20];
@@ -207,9 +274,32 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_sealed_before_the_snapshot_that_the_log_counts_on_is_there() {
+        let mut gate = Gate::new(&logged(2), Zxid(7), &mut KnownFiles::default());
+        record(&mut gate, 8);
+        assert_eq!(drain(&mut gate), []);
+        assert!(gate.is_shut() && gate.has_open_group() && !gate.is_settled());
+        gate.open();
+        let first = *drain(&mut gate).last().unwrap();
+        assert!(gate.stored(first) && gate.is_settled());
+    }
+
+    #[test]
+    fn without_sync_a_group_is_durable_once_it_is_appended() {
+        let mut config = storage::Config::default();
+        config.sync = false;
+        let mut gate = gate(&Durability::Logged(config), Zxid::ZERO);
+        record(&mut gate, 1);
+        let tickets = drain(&mut gate);
+        assert_eq!(tickets.len(), 2, "create and append");
+        assert!(gate.stored(tickets[1]));
+        assert_eq!(gate.durable(), Zxid(1));
+    }
+
+    #[test]
     fn a_ticket_inside_a_group_releases_nothing() {
         let durability = logged(2);
-        let mut gate = Gate::new(&durability, Zxid::ZERO);
+        let mut gate = gate(&durability, Zxid::ZERO);
         record(&mut gate, 1);
         let tickets = drain(&mut gate);
         for ticket in &tickets[..tickets.len() - 1] {

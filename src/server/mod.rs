@@ -2,7 +2,8 @@
 //!
 //! The way of a request: [`Server::handle_input`] gives bytes to the endpoint, which frames them.
 //! [`Server::poll_action`] serves what waits, round robin over connections: `pipeline.rs` decides
-//! with the tree and answers through the endpoint; `gate.rs` holds back what is not durable yet.
+//! with the tree and answers through the endpoint; `gate.rs` holds back what is not durable yet,
+//! `snapshots.rs` keeps the log short.
 //! Replies of one turn coalesce before the driver is told to transmit.
 //!
 //! Behaviour: `org.apache.zookeeper.server.ZooKeeperServer`.
@@ -18,15 +19,18 @@ mod gate;
 mod metrics;
 mod pipeline;
 mod sessions;
+mod snapshots;
 
 use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
 pub use crate::storage::Recovered;
 pub use config::{About, Config, Containers, Durability, Environment};
 pub use event::{Action, Event, Failure};
+pub use snapshots::StorageStats;
 
 use self::{
     clock::WallClock, containers::Cleaner, digests::Digests, gate::Gate, sessions::SessionIds,
+    snapshots::Snapshots,
 };
 use crate::{
     Disconnect, Transmit,
@@ -54,6 +58,8 @@ pub struct Server {
     endpoint: Endpoint,
     tree: Tree,
     gate: Gate,
+    /// `None` in memory.
+    snapshots: Option<Box<Snapshots>>,
     session_ids: SessionIds,
     /// The newest applied end of a session: what an "expired" answer waits for.
     newest_close: Zxid,
@@ -81,7 +87,7 @@ impl Server {
         let mut rng = Rng::new(seed);
         let endpoint_config = Arc::new(config.endpoint.clone());
         let mut endpoint = Endpoint::new(endpoint_config, now, rng.next_u64());
-        let Recovered { tree, newest_ms, files: _ } = recovered;
+        let Recovered { tree, newest_ms, mut files } = recovered;
         let tree = tree.unwrap_or_else(|| Tree::new(config.tree.clone(), &mut rng));
         for (session, view) in tree.sessions().iter() {
             let timeout_ms = u64::try_from(view.timeout_ms).unwrap_or(0);
@@ -89,11 +95,19 @@ impl Server {
         }
         let applied = tree.last_zxid();
         endpoint.release(now, applied);
-        Self {
+        let snapshots = match &config.durability {
+            Durability::InMemory => None,
+            Durability::Logged(storage) => {
+                let rng = Rng::new(rng.next_u64());
+                Some(Box::new(Snapshots::new(storage, now, rng, applied, &mut files)))
+            }
+        };
+        let mut server = Self {
             now,
             clock: WallClock::default(),
             endpoint,
-            gate: Gate::new(&config.durability, applied),
+            gate: Gate::new(&config.durability, applied, &mut files),
+            snapshots,
             tree,
             session_ids: SessionIds::new(newest_ms),
             newest_close: Zxid::ZERO,
@@ -107,7 +121,11 @@ impl Server {
             events: VecDeque::new(),
             failure: None,
             config,
+        };
+        if !files.is_reproducible {
+            server.begin_base_snapshot();
         }
+        server
     }
 
     /// A connection from `peer` was accepted.
@@ -140,6 +158,9 @@ impl Server {
         if self.failure.is_none() {
             self.handle_endpoint_events();
             self.clean_containers();
+            if let Some(snapshots) = &mut self.snapshots {
+                snapshots.handle_timeout(self.now);
+            }
         }
     }
 
@@ -160,22 +181,34 @@ impl Server {
     /// Every operation of `lane` up to `ticket` is done.
     pub fn handle_stored(&mut self, now: Instant, lane: Lane, ticket: Ticket) {
         self.advance(now);
-        if lane == Lane::Log && self.failure.is_none() && self.gate.stored(ticket) {
-            self.endpoint.release(self.now, self.gate.durable());
+        if self.failure.is_some() {
+            return;
+        }
+        match lane {
+            Lane::Log if self.gate.stored(ticket) => {
+                self.endpoint.release(self.now, self.gate.durable());
+            }
+            Lane::Log => {}
+            Lane::Snapshot => self.snapshots_stored(ticket),
         }
     }
 
-    /// An operation failed. In the log lane that ends the server: [`Event::Failed`].
+    /// An operation failed. In the log lane that ends the server: [`Event::Failed`]. In the snapshot
+    /// lane it ends a snapshot; what follows it in the lane may be executed or not.
     pub fn handle_storage_error(
         &mut self,
         now: Instant,
         lane: Lane,
-        _ticket: Ticket,
+        ticket: Ticket,
         error: StorageError,
     ) {
         self.advance(now);
-        if lane == Lane::Log {
-            self.fail(Failure::Storage(error));
+        if self.failure.is_some() {
+            return;
+        }
+        match lane {
+            Lane::Log => self.fail(Failure::Storage(error)),
+            Lane::Snapshot => self.snapshots_failed(ticket, error),
         }
     }
 
@@ -186,9 +219,11 @@ impl Server {
     }
 
     /// Closes all connections once what was promised to them is written, and takes no new ones.
-    /// Sessions live on. [`Server::is_drained`] says when it is done.
+    /// Sessions live on. [`Server::is_drained`] says when it is done. A snapshot of which parts are
+    /// missing still is given up.
     pub fn shutdown(&mut self, now: Instant) {
         self.advance(now);
+        self.close_snapshots();
         self.endpoint.shutdown(self.now);
     }
 
@@ -211,13 +246,14 @@ impl Server {
                     endpoint::Action::Close(conn) => Action::Close(conn),
                 });
             }
-            if self.failure.is_none()
-                && let Some((ticket, op)) = self.gate.poll()
+            if self.snapshots.is_some()
+                && let Some(action) = self.poll_store()
             {
-                return Some(Action::Store { lane: Lane::Log, ticket, op });
+                return Some(action);
             }
             // Requests that were served without a word to the driver: their replies are held back.
             if !more {
+                self.has_more = self.snapshots.as_ref().is_some_and(|it| it.has_more());
                 return None;
             }
         }
@@ -254,10 +290,11 @@ impl Server {
         self.endpoint.connection_count()
     }
 
-    /// Whether nothing is left to do after [`Server::shutdown`].
+    /// Whether nothing is left to do after [`Server::shutdown`]: connections are closed, and what
+    /// was applied is durable.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.endpoint.is_drained()
+        self.endpoint.is_drained() && (self.failure.is_some() || self.gate.is_settled())
     }
 
     /// The counters.
@@ -295,6 +332,10 @@ impl Server {
         self.gate.check_invariants();
         if self.failure.is_none() {
             assert_eq!(self.tree.last_zxid(), self.gate.applied());
+            if let Some(snapshots) = &self.snapshots {
+                snapshots.check_invariants();
+                assert_eq!(snapshots.is_base(), self.gate.is_shut());
+            }
         }
     }
 
@@ -307,7 +348,25 @@ impl Server {
             return Some((self.now, "requests left"));
         }
         let cleaner = (self.cleaner.timeout(), "containers");
-        Some(endpoint.map_or(cleaner, |endpoint| endpoint.min(cleaner)))
+        let own = match self.snapshots.as_ref().and_then(|snapshots| snapshots.timeout()) {
+            Some(at) => cleaner.min((at, "old files")),
+            None => cleaner,
+        };
+        Some(endpoint.map_or(own, |endpoint| endpoint.min(own)))
+    }
+
+    /// The next operation for a store.
+    fn poll_store(&mut self) -> Option<Action> {
+        if self.failure.is_some() {
+            return None;
+        }
+        if let Some((ticket, op)) = self.gate.poll() {
+            // A group may just have been sealed: a snapshot begins behind one, never inside.
+            self.begin_due_snapshot();
+            return Some(Action::Store { lane: Lane::Log, ticket, op });
+        }
+        let (ticket, op) = self.poll_snapshots()?;
+        Some(Action::Store { lane: Lane::Snapshot, ticket, op })
     }
 
     /// Time never goes back.

@@ -19,6 +19,12 @@ pub const LOG_VERSION: i32 = 2;
 /// The byte behind every record.
 pub const RECORD_END: u8 = b'B';
 
+/// What a file starts with, in bytes.
+pub(super) const HEADER_LENGTH: usize = 16;
+
+/// What a record adds to its payload, in bytes.
+pub(super) const RECORD_OVERHEAD: usize = 13;
+
 /// The version of the digest's algorithm.
 pub(super) const DIGEST_VERSION: i32 = 2;
 

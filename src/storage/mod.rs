@@ -3,20 +3,38 @@
 //! Nothing here touches a file: what is to be done comes out as [`FileOp`]s, which a store executes
 //! in order, one lane at a time, and acknowledges by [`Ticket`](crate::Ticket).
 
+mod compression;
 mod config;
 mod log;
+mod log_damage;
+mod log_reader;
+mod log_scan;
 mod log_writer;
 mod operation;
+mod record_search;
 mod recovered;
 mod recovery;
+mod retention;
 mod snapshot;
+mod snapshot_damage;
+mod snapshot_reader;
+mod snapshot_writer;
+mod tail_check;
 
+pub use compression::{Compression, CompressionDamage};
 pub use config::{Config, Retention};
 pub use log::{LOG_MAGIC, LOG_VERSION, RECORD_END, encode_file_header, encode_record};
+pub use log_damage::{LogDamage, LogDamageKind};
+pub use log_reader::{LogItem, LogReader, LogRecord, RECORD_LENGTH_MAX};
+pub use log_scan::{LogScan, ScanItem};
 pub(crate) use log_writer::LogWriter;
 pub use operation::{Dir, File, FileOp, Lane, StorageError};
 pub use recovered::Recovered;
-#[expect(unused_imports)]
 pub(crate) use recovered::{KnownFiles, KnownSnapshot};
 pub use recovery::{FileInfo, ReadRequest, Recovery, RecoveryConfig, RecoveryError, RecoveryEvent};
+pub(crate) use retention::Purge;
 pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotEncoder};
+pub use snapshot_damage::{SnapshotDamage, SnapshotDamageKind, SnapshotPart};
+pub use snapshot_reader::{SnapshotItem, SnapshotReader};
+pub(crate) use snapshot_writer::{Progress, Setback, SnapshotWriter};
+pub use tail_check::{LogTail, TailCheck, TailState};

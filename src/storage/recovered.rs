@@ -59,4 +59,10 @@ impl Recovered {
     pub fn new(tree: Tree, newest_ms: i64) -> Self {
         Self { tree: Some(tree), newest_ms, files: KnownFiles::default() }
     }
+
+    /// The tree, to look at; `None` is a fresh one.
+    #[must_use]
+    pub const fn tree(&self) -> Option<&Tree> {
+        self.tree.as_ref()
+    }
 }

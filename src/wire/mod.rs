@@ -42,6 +42,6 @@ pub use request::{
 };
 pub use response::Response;
 pub use stat::Stat;
-pub(crate) use txn::encode_acl;
 pub use txn::{AclList, CreateKind, Txn, TxnHeader};
+pub(crate) use txn::{decode_acl, encode_acl};
 pub use watch::{AddWatchMode, EventKind, WatcherEvent, WatcherType};

@@ -265,17 +265,17 @@ pub(crate) fn encode_acl<S: Sink + ?Sized>(acl: &[Acl], out: &mut S) {
     acl.iter().for_each(|entry| entry.as_entry().encode(out));
 }
 
-fn decode_acl(reader: &mut Reader<'_>) -> Result<AclList, DecodeError> {
+/// Reads a stored ACL. What is not UTF-8 in it, as Java writes rare characters, is replaced, as
+/// upstream does.
+pub(crate) fn decode_acl(reader: &mut Reader<'_>) -> Result<AclList, DecodeError> {
     let entries: Option<List<'_, AclEntry<'_>>> = reader.read()?;
     let Some(entries) = entries else { return Ok(Arc::new([])) };
-    entries
-        .iter()
-        .map(|entry| {
-            let scheme = entry.scheme.unwrap_or_default().to_str()?;
-            let id = entry.id.unwrap_or_default().to_str()?;
-            Ok(Acl::new(entry.perms, scheme, id))
-        })
-        .collect()
+    let stored = entries.iter().map(|entry| {
+        let scheme = entry.scheme.unwrap_or_default().to_str_lossy();
+        let id = entry.id.unwrap_or_default().to_str_lossy();
+        Acl::new(entry.perms, &scheme, &id)
+    });
+    Ok(stored.collect())
 }
 
 fn decode_path<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, DecodeError> {

@@ -14,7 +14,7 @@ use crate::{
 
 /// A ZooKeeper server, a client and a shell in one binary.
 ///
-/// Without a command it serves on 127.0.0.1:2181, with all data in memory.
+/// Without a command it serves on 127.0.0.1:2181, with its data in ./zk-data.
 #[derive(Debug, Parser)]
 #[command(name = "zk", version, max_term_width = 100, after_long_help = CLIENT_HELP)]
 pub(crate) struct Arguments {
@@ -82,8 +82,12 @@ impl Default for Command {
 
 /// Run a standalone server that any ZooKeeper client can use.
 ///
-/// When it is ready it prints one line on standard output that says how to connect. Logs go to
-/// standard error. SIGTERM and Ctrl-C stop it gracefully: what was promised to clients is sent,
+/// It begins with what the data directory holds, and a write counts as done when it would survive a
+/// power cut. The directory is one as Apache ZooKeeper makes it: a standalone server of Apache's can
+/// go on with it, and this server with one of Apache's.
+///
+/// When it is ready it prints one line on standard output that says where the data are and how to
+/// connect. Logs go to standard error. SIGTERM and Ctrl-C stop it gracefully: what was promised to clients is sent,
 /// then connections are closed; a second signal ends it at once.
 #[derive(Args, Debug, Default)]
 #[command(after_long_help = EXAMPLES)]
@@ -102,10 +106,21 @@ pub(crate) struct ServeArguments {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Keep all data in memory; they end with the server.
+    /// Keep data in this directory, which is made if need be.
     ///
-    /// For now there is no other way, and without this option a notice says so.
-    #[arg(long)]
+    /// Replaces what --config says about it. Without both it is ./zk-data. One server at a time
+    /// can use a directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Keep the log of transactions in this directory, best on a device of its own.
+    ///
+    /// Replaces what --config says about it. Without both it is the data directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_log_dir: Option<PathBuf>,
+
+    /// Keep all data in memory; they end with the server.
+    #[arg(long, conflicts_with_all = ["data_dir", "data_log_dir"])]
     pub(crate) in_memory: bool,
 
     /// Log warnings and errors only.
@@ -139,7 +154,9 @@ Exit status of the client's commands:
 const EXAMPLES: &str = "\
 Examples:
   zk serve
-      serve this machine on the usual port
+      serve this machine on the usual port, with the data in ./zk-data
+  zk serve --data-dir /var/lib/zookeeper
+      go on with these data, whether a server of Apache's or this one has written them
   zk serve --listen 0.0.0.0:2181 --listen [::]:2181
       serve everybody, by IPv4 and IPv6
   zk serve --listen 127.0.0.1:0 --in-memory --quiet
@@ -150,7 +167,8 @@ Examples:
 Exit status:
   0  stopped by a signal
   1  something unexpected, such as an address that is taken
-  2  wrong arguments or configuration";
+  2  wrong arguments or configuration
+  3  the data directory cannot be used, or its data cannot be trusted";
 
 #[cfg(test)]
 mod tests {
@@ -176,6 +194,8 @@ mod tests {
             &["zk", "serve", "--listen", "127.0.0.1"][..],
             &["zk", "serve", "--listen", "127.0.0.1:65536"],
             &["zk", "serve", "--quiet", "--verbose"],
+            &["zk", "serve", "--in-memory", "--data-dir", "/d"],
+            &["zk", "serve", "--in-memory", "--data-log-dir", "/d"],
             &["zk", "nonsense"],
             &["zk", "--server", "a:1"],
             &["zk", "serve", "--json"],

@@ -43,6 +43,7 @@ impl Failure {
     pub(crate) fn code(&self) -> ExitCode {
         match self {
             Self::Config(_) | Self::Setting(_) => ExitCode::from(2),
+            Self::Bind(BindError::Open(_) | BindError::Recover(_)) => ExitCode::from(3),
             Self::Bind(_) | Self::Run(_) | Self::System { .. } => ExitCode::from(1),
         }
     }

@@ -149,3 +149,6 @@ fn run(mut worker: Worker, queue: &Queue, completions: &Completions) {
         batch.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;

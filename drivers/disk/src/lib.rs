@@ -17,7 +17,9 @@
 //! let directory = tempfile::tempdir()?;
 //! let disk = Disk::open(&Config::new(directory.path()))?;
 //! let (wake, woken) = std::sync::mpsc::channel();
-//! let lanes = disk.start(move || drop(wake.send(())))?;
+//! let lanes = disk.start(move || {
+//!     let _ = wake.send(());
+//! })?;
 //!
 //! let file = File { dir: Dir::Log, name: "log.1".into() };
 //! lanes.submit(Lane::Log, Ticket(1), FileOp::Create { file: file.clone(), reserve: 0 });
@@ -37,6 +39,8 @@ mod config;
 mod directories;
 mod disk;
 mod error;
+#[cfg(test)]
+mod faults;
 mod lanes;
 mod lock;
 mod queue;
@@ -48,3 +52,8 @@ pub use config::Config;
 pub use disk::Disk;
 pub use error::{OpenError, RecoverError};
 pub use lanes::{Done, Lanes};
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -321,3 +321,6 @@ fn is_lack_of_room(error: &io::Error) -> bool {
 fn not_open() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "it is not the file being written")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! ZooKeeper's state machines in a deterministic, virtual world.
 
 pub mod client;
+pub mod crash;
 pub mod disk;
 pub mod fuzz;
 pub mod generate;

@@ -27,6 +27,16 @@ pub fn operations(default: u64) -> u64 {
     variable("ZK_OPERATIONS").unwrap_or(default)
 }
 
+/// How many rounds a random test runs: what `ZK_ROUNDS` says, or `default`.
+///
+/// # Panics
+///
+/// When `ZK_ROUNDS` is set and not a number.
+#[must_use]
+pub fn rounds(default: usize) -> usize {
+    variable("ZK_ROUNDS").map_or(default, |rounds| usize::try_from(rounds).unwrap_or(usize::MAX))
+}
+
 fn variable(name: &str) -> Option<u64> {
     let text = env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is \"{text}\", which is no number")))

@@ -14,12 +14,11 @@ use crate::program::Kind;
 pub struct Options {
     entries: Vec<(String, String)>,
     properties: Vec<(String, String)>,
-    is_in_memory: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { entries: Vec::new(), properties: Vec::new(), is_in_memory: false }
+        Self { entries: Vec::new(), properties: Vec::new() }
             .set("tickTime", "2000")
             .set("maxClientCnxns", "0")
             .set("4lw.commands.whitelist", "*")
@@ -48,14 +47,6 @@ impl Options {
         self
     }
 
-    /// Our server keeps nothing on disk. Apache's has no such thing: it is told not to wait for the
-    /// disk.
-    #[must_use]
-    pub fn in_memory(mut self) -> Self {
-        self.is_in_memory = true;
-        self.set("forceSync", "no")
-    }
-
     /// A member of an ensemble that finds no quorum serves reads, also to new sessions, which are
     /// its own until they make an ephemeral.
     #[must_use]
@@ -68,11 +59,6 @@ impl Options {
     /// Whether the file names the servers of an ensemble.
     pub(crate) fn is_ensemble(&self) -> bool {
         self.entries.iter().any(|(key, _)| key.starts_with("server."))
-    }
-
-    /// Whether our server keeps nothing on disk.
-    pub(crate) fn is_in_memory(&self) -> bool {
-        self.is_in_memory
     }
 
     /// The JVM properties for Apache's command line.

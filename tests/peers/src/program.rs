@@ -15,7 +15,7 @@ use crate::options::Options;
 pub enum Kind {
     /// Apache ZooKeeper as Debian packages it, standalone: the reference.
     Apache,
-    /// This project's `zk serve`.
+    /// This project's `zk serve`, with its data in a directory as Apache's server has them.
     Ours,
 }
 
@@ -125,11 +125,9 @@ impl Program {
             }
             Kind::Ours => {
                 command
-                    .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--config"])
+                    .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+                    .arg("--config")
                     .arg(&config);
-                if options.is_in_memory() {
-                    command.arg("--in-memory");
-                }
             }
         }
         command.stdin(Stdio::null()).current_dir(directory);

@@ -16,8 +16,6 @@ impl Builder {
         value: &str,
     ) -> Result<bool, Mistake> {
         match key {
-            "dataDir" => self.config.data_dir = Some(value.into()),
-            "dataLogDir" => self.config.data_log_dir = Some(value.into()),
             "clientPort" => self.config.client_port = port(line, key, value)?,
             "clientPortAddress" => self.config.client_address = Some(value.to_owned()),
             "clientPortListenBacklog" => self.backlog(line, key, value)?,
@@ -63,10 +61,6 @@ impl Builder {
             "initLimit" | "syncLimit" | "connectToLearnerMasterLimit" | "electionAlg" => {
                 strict_integer(line, key, value)?;
                 self.warn(line, key, super::ignored::ENSEMBLE);
-            }
-            "autopurge.snapRetainCount" => {
-                strict_integer(line, key, value)?;
-                self.warn(line, key, super::ignored::STORAGE);
             }
             "localSessionsEnabled"
             | "localSessionsUpgradingEnabled"
@@ -130,9 +124,6 @@ impl Builder {
         endpoint.session_timeout_max = Some(Self::duration(max));
         if self.config.client_address.is_some() && self.config.client_port.is_none() {
             return Err(Mistake::Whole("clientPortAddress is set but clientPort is not".into()));
-        }
-        if self.config.data_dir.is_none() {
-            return Err(Mistake::Whole("dataDir is not set".into()));
         }
         Ok(())
     }

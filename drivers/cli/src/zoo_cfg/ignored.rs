@@ -2,8 +2,8 @@
 
 /// Keys about other servers.
 pub(super) const ENSEMBLE: &str = "ignored: for ensembles, and this server stands alone";
-/// Keys about files.
-pub(super) const STORAGE: &str = "ignored: data are kept in memory only, nothing is stored yet";
+const GROUPS: &str = "ignored: while storage is busy transactions wait for the next group, which \
+    goes at once";
 const THREADS: &str = "ignored: one event loop does the work of all threads";
 const TLS: &str = "ignored: there is no TLS here yet";
 const SASL: &str = "ignored: there is no SASL here yet";
@@ -16,23 +16,11 @@ const THROTTLING: &str = "ignored: requests are limited by globalOutstandingLimi
 
 /// Keys, by name.
 const EXACT: &[(&str, &str)] = &[
-    ("autopurge.purgeInterval", STORAGE),
-    ("snapCount", STORAGE),
-    ("snapSizeLimitInKb", STORAGE),
     ("commitLogCount", ENSEMBLE),
-    ("txnLogSizeLimitInKb", STORAGE),
-    ("preAllocSize", STORAGE),
-    ("forceSync", STORAGE),
-    ("fsync.warningthresholdms", STORAGE),
-    ("flushDelay", STORAGE),
-    ("maxWriteQueuePollTime", STORAGE),
-    ("maxBatchSize", STORAGE),
-    ("snapshot.compression.method", STORAGE),
-    ("snapshot.trust.empty", STORAGE),
-    ("datadir.autocreate", STORAGE),
-    ("db.autocreate", STORAGE),
-    ("serializeLastProcessedZxid.enabled", STORAGE),
-    ("jute.maxbuffer.extrasize", STORAGE),
+    ("flushDelay", GROUPS),
+    ("maxWriteQueuePollTime", GROUPS),
+    ("maxBatchSize", GROUPS),
+    ("jute.maxbuffer.extrasize", "ignored: a transaction may be twice as long as jute.maxbuffer"),
     ("initialize", ENSEMBLE),
     ("dynamicConfigFile", ENSEMBLE),
     ("oraclePath", ENSEMBLE),

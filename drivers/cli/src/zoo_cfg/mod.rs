@@ -9,6 +9,7 @@
 //! | numbers, booleans, enumerations | `value.rs` |
 //! | keys that upstream parses itself | `fields.rs` |
 //! | keys that upstream makes JVM properties of | `system.rs` |
+//! | keys about files | `storage.rs` |
 //! | keys that have no effect here | `ignored.rs` |
 //!
 //! Behaviour: `org.apache.zookeeper.server.quorum.QuorumPeerConfig`, `ServerConfig`.
@@ -16,6 +17,7 @@
 mod fields;
 mod ignored;
 mod properties;
+mod storage;
 mod system;
 mod value;
 
@@ -26,11 +28,11 @@ use std::{
 };
 
 use thiserror::Error;
-use zookeeper_core::server;
+use zookeeper_core::{server, storage as store};
 
 pub use properties::{PropertiesError, Property, parse};
 
-use self::system::Throttle;
+use self::{storage::Autopurge, system::Throttle};
 
 /// What a configuration file asks for.
 #[derive(Clone, Debug)]
@@ -46,10 +48,20 @@ pub struct ZooCfg {
     pub backlog: Option<u16>,
     /// `clientTcpKeepAlive`.
     pub keep_alive: bool,
-    /// `dataDir`.
+    /// `dataDir`; only a server that keeps its data in memory can do without.
     pub data_dir: Option<PathBuf>,
     /// `dataLogDir`, if it is another directory.
     pub data_log_dir: Option<PathBuf>,
+    /// Settings of the storage.
+    pub storage: store::Config,
+    /// `datadir.autocreate`.
+    pub create_directories: bool,
+    /// `db.autocreate`.
+    pub create_database: bool,
+    /// `snapshot.trust.empty`.
+    pub trust_empty_snapshot: bool,
+    /// `fsync.warningthresholdms`.
+    pub sync_warning: Duration,
     /// What has no effect, and why.
     pub warnings: Vec<Warning>,
 }
@@ -143,6 +155,7 @@ struct Builder {
     timeout_min_ms: i64,
     timeout_max_ms: i64,
     throttle: Throttle,
+    autopurge: Autopurge,
     /// `commands` as given, because `readonlymode.enabled` adds to it.
     whitelist: Option<(usize, String)>,
     /// `enforce.auth.enabled` with its line, when it is on.
@@ -182,6 +195,11 @@ impl Builder {
             keep_alive: false,
             data_dir: None,
             data_log_dir: None,
+            storage: store::Config::default(),
+            create_directories: true,
+            create_database: true,
+            trust_empty_snapshot: false,
+            sync_warning: Duration::from_secs(1),
             warnings: Vec::new(),
         };
         Self {
@@ -190,6 +208,7 @@ impl Builder {
             timeout_min_ms: -1,
             timeout_max_ms: -1,
             throttle: Throttle::default(),
+            autopurge: Autopurge::default(),
             whitelist: None,
             enforced: None,
             schemes: None,
@@ -200,7 +219,10 @@ impl Builder {
     }
 
     fn apply(&mut self, line: usize, key: &str, value: &str) -> Result<(), Mistake> {
-        if self.apply_field(line, key, value)? || self.apply_system(line, key, value)? {
+        if self.apply_field(line, key, value)?
+            || self.apply_system(line, key, value)?
+            || self.apply_storage(line, key, value)?
+        {
             return Ok(());
         }
         let reason = ignored::reason(key).unwrap_or_else(|| ignored::unknown(key));
@@ -215,6 +237,7 @@ impl Builder {
     fn finish(mut self) -> Result<ZooCfg, Mistake> {
         self.finish_fields()?;
         self.finish_system()?;
+        self.finish_storage();
         self.config.warnings.sort_by_key(|warning| warning.line);
         Ok(self.config)
     }

@@ -186,6 +186,52 @@ fn every_honoured_key_has_its_effect() {
     }
 }
 
+/// The same for the keys about files.
+#[test]
+fn every_key_about_files_has_its_effect() {
+    type Look = fn(&ZooCfg) -> String;
+    let table: &[(&str, Look, &str)] = &[
+        ("snapCount=500", |c| c.storage.snapshot_transactions.to_string(), "500"),
+        ("snapCount=1", |c| c.storage.snapshot_transactions.to_string(), "2"),
+        ("snapSizeLimitInKb=8", |c| format!("{:?}", c.storage.snapshot_bytes), "Some(8192)"),
+        ("snapSizeLimitInKb=-1", |c| format!("{:?}", c.storage.snapshot_bytes), "None"),
+        ("txnLogSizeLimitInKb=0x10", |c| format!("{:?}", c.storage.log_length_max), "Some(16384)"),
+        ("txnLogSizeLimitInKb=-1", |c| format!("{:?}", c.storage.log_length_max), "None"),
+        ("preAllocSize=100", |c| c.storage.reserve.to_string(), "102400"),
+        ("preAllocSize=0", |c| c.storage.reserve.to_string(), "0"),
+        ("forceSync=no", |c| c.storage.sync.to_string(), "false"),
+        ("forceSync=yes", |c| c.storage.sync.to_string(), "true"),
+        ("fsync.warningthresholdms=20", |c| secs(c.sync_warning), "0.02"),
+        ("autopurge.snapRetainCount=5", |c| format!("{:?}", c.storage.retention), "None"),
+        (
+            "autopurge.snapRetainCount=5\nautopurge.purgeInterval=1",
+            |c| format!("{:?}", c.storage.retention.map(|it| (it.snapshots, it.interval))),
+            "Some((5, 3600s))",
+        ),
+        (
+            "autopurge.snapRetainCount=1\nautopurge.purgeInterval=10m",
+            |c| format!("{:?}", c.storage.retention.map(|it| (it.snapshots, it.interval))),
+            "Some((3, 600s))",
+        ),
+        ("autopurge.purgeInterval=0", |c| format!("{:?}", c.storage.retention), "None"),
+        ("snapshot.trust.empty=true", |c| c.trust_empty_snapshot.to_string(), "true"),
+        ("datadir.autocreate=false", |c| c.create_directories.to_string(), "false"),
+        ("db.autocreate=false", |c| c.create_database.to_string(), "false"),
+        (
+            "serializeLastProcessedZxid.enabled=false",
+            |c| c.storage.last_zxid_in_snapshot.to_string(),
+            "false",
+        ),
+        ("snapshot.compression.method=", |c| c.warnings.len().to_string(), "0"),
+        ("forceSync=no", |c| c.warnings.len().to_string(), "1"),
+    ];
+    for (text, look, expected) in table {
+        assert_eq!(look(&parsed(text)), *expected, "{text:?}");
+    }
+    let in_memory = ZooCfg::parse(b"clientPort=1", Path::new("zoo.cfg")).expect("valid");
+    assert_eq!(in_memory.data_dir, None);
+}
+
 fn secs(duration: Duration) -> String {
     duration.as_secs_f64().to_string()
 }
@@ -196,8 +242,6 @@ fn every_other_key_is_named_with_a_reason() {
     for text in [
         "secureClientPort=2281",
         "secureClientPortAddress=localhost",
-        "autopurge.snapRetainCount=3",
-        "autopurge.purgeInterval=1",
         "standaloneEnabled=false",
         "metricsProvider.className=org.example.MetricsProvider",
         "metricsProvider.httpPort=7000",
@@ -224,20 +268,10 @@ fn every_other_key_is_named_with_a_reason() {
         "nio.numSelectorThreads=1",
         "nio.numWorkerThreads=2",
         "nio.directBufferBytes=0",
-        "snapCount=100000",
-        "snapSizeLimitInKb=-1",
-        "txnLogSizeLimitInKb=-1",
-        "preAllocSize=65536",
-        "forceSync=no",
-        "fsync.warningthresholdms=1000",
         "flushDelay=1",
         "maxWriteQueuePollTime=1",
         "maxBatchSize=1000",
         "snapshot.compression.method=gz",
-        "snapshot.trust.empty=true",
-        "datadir.autocreate=false",
-        "db.autocreate=false",
-        "serializeLastProcessedZxid.enabled=true",
         "enableEagerACLCheck=true",
         "emulate353TTLNodes=true",
         "maxResponseCacheSize=400",
@@ -291,14 +325,13 @@ fn unknown_keys_are_told_from_known_ones() {
     let reason = |text: &str| parsed(text).warnings.remove(0).reason;
     assert!(reason("noSuchKey=1").starts_with("unknown"));
     assert!(reason("zookeeper.maxCnxns=1").contains("without the prefix: maxCnxns"));
-    assert!(reason("snapCount=1").starts_with("ignored"));
+    assert!(reason("flushDelay=1").starts_with("ignored"));
     assert!(reason("jute.maxbuffer=1000").starts_with("honoured"));
 }
 
 #[test]
 fn what_upstream_does_not_start_with_is_an_error_with_its_place() {
     for (text, message) in [
-        ("clientPort=1", "zoo.cfg: dataDir is not set"),
         ("dataDir=/d\nclientPortAddress=::1", "zoo.cfg: clientPortAddress is set but clientPort"),
         ("dataDir=/d\ntickTime=0", "zoo.cfg:2: tickTime must be above zero"),
         ("dataDir=/d\ntickTime=-5", "zoo.cfg:2: tickTime must be above zero"),
@@ -319,6 +352,8 @@ fn what_upstream_does_not_start_with_is_an_error_with_its_place() {
         ("reconfigEnabled=yes", "zoo.cfg:1: reconfigEnabled must be true or false, not \"yes\""),
         ("standaloneEnabled=1", "zoo.cfg:1: standaloneEnabled must be true or false"),
         ("localSessionsEnabled=", "zoo.cfg:1: localSessionsEnabled must be true or false"),
+        ("autopurge.snapRetainCount=few", "zoo.cfg:1: autopurge.snapRetainCount must be a number"),
+        ("autopurge.purgeInterval=soon", "zoo.cfg:1: autopurge.purgeInterval must be a number of"),
         ("initLimit=x", "zoo.cfg:1: initLimit must be a number"),
         ("peerType=leader", "zoo.cfg:1: peerType must be participant or observer"),
         (
@@ -368,11 +403,17 @@ fn what_upstream_reads_leniently_leaves_the_default_with_a_warning() {
         "connection_throttle_tokens=x",
         "znode.container.maxPerMinute=0",
         "4lw.commands.whitelist=kill",
+        "snapCount=many",
+        "preAllocSize=x",
+        "fsync.warningthresholdms=-1",
+        "forceSync=perhaps",
+        "snapshot.trust.empty=maybe",
     ] {
         let config = parsed(text);
         assert!(!config.warnings.is_empty(), "{text:?}");
         assert!(config.warnings.iter().all(|warning| warning.line == 3), "{text:?}");
         assert_eq!(format!("{:?}", config.server), format!("{:?}", defaults.server), "{text:?}");
+        assert_eq!(config.storage, defaults.storage, "{text:?}");
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
     config: String,
+    /// The line that says it is ready.
+    pub(crate) ready: String,
 }
 
 impl Server {
@@ -33,17 +35,44 @@ impl Server {
 
     fn start_at(address: &str, config: &str) -> Self {
         let mut file = tempfile::NamedTempFile::new().expect("room");
-        write!(file, "dataDir=/nowhere\n{config}").expect("room");
+        write!(file, "{config}").expect("room");
         let mut command = zk();
         command.args(["serve", "--in-memory", "--quiet", "--listen", address, "--config"]);
         command.arg(file.path()).stderr(Stdio::inherit());
+        let mut server = Self::spawn(&mut command);
+        server.config = config.into();
+        server
+    }
+
+    /// Waits for the line that says it is ready.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().expect("a process");
         let mut ready = String::new();
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         stdout.read_line(&mut ready).expect("text");
         let address = ready.trim_end().rsplit_once(' ').map(|(_, address)| address.parse());
         let Some(Ok(address)) = address else { panic!("not ready: {ready:?}") };
-        Self { child, address, config: config.into() }
+        Self { child, address, config: String::new(), ready }
+    }
+
+    /// Asks it to end; gives the exit status and the log, if that was piped.
+    pub(crate) fn stop(mut self) -> (Option<i32>, String) {
+        kill(self.child.id(), Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits for its end; gives the exit status and the log, if that was piped.
+    pub(crate) fn wait(&mut self) -> (Option<i32>, String) {
+        let mut log = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut log).expect("text");
+        }
+        (self.child.wait().expect("it ends").code(), log)
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends it at once, as a crash would.

@@ -11,8 +11,9 @@ use socket2::SockRef;
 use zookeeper_core::{
     SessionId, Zxid,
     wire::{
-        AclEntry, Blob, ConnectRequest, ConnectResponse, Encode, ErrorCode, List, Op, PathRequest,
-        ReadRequest, Reader, ReplyHeader, Request, RequestHeader, Response, Text, Xid, perms,
+        AclEntry, Blob, ConnectRequest, ConnectResponse, CreateRequest, Encode, ErrorCode, List,
+        Op, PathRequest, ReadRequest, Reader, ReplyHeader, Request, RequestHeader, Response, Text,
+        Xid, perms,
     },
 };
 
@@ -64,6 +65,14 @@ impl Client {
         client
     }
 
+    /// A client with a session that another one had; `None` if there is no such session any more.
+    pub(crate) fn resume(address: SocketAddr, session: SessionId, password: &[u8]) -> Option<Self> {
+        let mut client = Self::connect(address);
+        client.send(&resume_frame(session, password));
+        let (timeout_ms, ..) = client.connected();
+        (timeout_ms > 0).then_some(client)
+    }
+
     /// Makes the end of this client a reset.
     pub(crate) fn reset_on_drop(&self) {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a socket");
@@ -105,18 +114,22 @@ impl Client {
     }
 
     pub(crate) fn create(&mut self, path: &str, data: &[u8]) {
-        let acl = [AclEntry {
-            perms: perms::ALL,
-            scheme: Some(Text::from("world")),
-            id: Some(Text::from("anyone")),
-        }];
-        self.submit(&Request::Create(zookeeper_core::wire::CreateRequest {
-            path: Some(path.into()),
-            data: Some(Blob::from(data)),
-            acl: Some(List::new(&acl)),
-            flags: 0,
-        }));
+        self.submit_create(path, data, 0);
         self.reply(Op::Create, |_| ());
+    }
+
+    pub(crate) fn submit_create(&mut self, path: &str, data: &[u8], flags: i32) {
+        self.xid += 1;
+        self.send(&create_frame(self.xid, path, data, flags));
+    }
+
+    /// Whether there is a znode.
+    pub(crate) fn exists(&mut self, path: &str) -> bool {
+        self.submit(&Request::Exists(ReadRequest { path: Some(path.into()), watch: false }));
+        let frame = self.frame();
+        let header: ReplyHeader = Reader::new(&frame).read().expect("a header");
+        assert!([ErrorCode::OK, ErrorCode::NO_NODE].contains(&header.error), "{header:?}");
+        header.error == ErrorCode::OK
     }
 
     pub(crate) fn submit_read(&mut self, path: &str) {
@@ -145,12 +158,18 @@ impl Client {
         rest
     }
 
+    /// Everything until the server closes, in whatever way.
+    pub(crate) fn rest_of_any_end(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        if let Err(error) = self.stream.read_to_end(&mut rest) {
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}");
+        }
+        rest
+    }
+
     /// Waits for the server to close, in whatever way.
     pub(crate) fn wait_for_end(&mut self) {
-        match self.stream.read_to_end(&mut Vec::new()) {
-            Ok(_) => {}
-            Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}"),
-        }
+        self.rest_of_any_end();
     }
 }
 
@@ -193,6 +212,22 @@ pub(crate) fn frame(xid: i32, request: &Request<'_>) -> Vec<u8> {
     let mut body = RequestHeader { xid: Xid(xid), op: request.op().code() }.to_vec();
     request.encode(&mut body);
     with_length(body)
+}
+
+/// A create with these flags; everybody may do everything with the znode.
+pub(crate) fn create_frame(xid: i32, path: &str, data: &[u8], flags: i32) -> Vec<u8> {
+    let acl = [AclEntry {
+        perms: perms::ALL,
+        scheme: Some(Text::from("world")),
+        id: Some(Text::from("anyone")),
+    }];
+    let request = Request::Create(CreateRequest {
+        path: Some(path.into()),
+        data: Some(Blob::from(data)),
+        acl: Some(List::new(&acl)),
+        flags,
+    });
+    frame(xid, &request)
 }
 
 pub(crate) fn get_data(path: &str) -> Request<'_> {

@@ -9,7 +9,7 @@ pub(crate) mod wait;
 use std::{net::SocketAddr, time::Duration};
 
 use zookeeper_mio::client::ClientBuilder;
-pub(crate) use zookeeper_mio::{BindError, Config, RunError, Running, Server};
+pub(crate) use zookeeper_mio::{BindError, Config, RunError, Running, Server, disk};
 
 pub(crate) use self::client::*;
 

@@ -47,8 +47,12 @@ impl Plan {
     /// One more thing goes wrong.
     #[must_use]
     pub fn and(mut self, lane: Lane, number: usize, fault: Fault) -> Self {
-        self.0.insert((lane, number), fault);
+        self.add(lane, number, fault);
         self
+    }
+
+    pub(super) fn add(&mut self, lane: Lane, number: usize, fault: Fault) {
+        self.0.insert((lane, number), fault);
     }
 
     /// What goes wrong with a lane's operation.

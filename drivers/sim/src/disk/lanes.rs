@@ -82,6 +82,19 @@ impl DiskStore {
         }
     }
 
+    /// Somebody was told of this in an earlier life.
+    #[must_use]
+    pub const fn told_before(mut self, zxid: Zxid) -> Self {
+        self.told = zxid;
+        self
+    }
+
+    /// Something goes wrong with the next operation of a lane.
+    pub fn spoil_next(&mut self, lane: Lane, fault: Fault) {
+        let number = self.lanes[slot(lane)].executed;
+        self.plan.add(lane, number, fault);
+    }
+
     /// Keeps the disk as it is after every operation.
     #[must_use]
     pub fn recording(mut self) -> Self {
@@ -120,7 +133,13 @@ impl DiskStore {
         self.lanes[slot(lane)].executed
     }
 
-    /// Takes what was recorded: the first one is the disk before anything was done.
+    /// What was recorded: the first one is the disk before anything was done.
+    #[must_use]
+    pub fn checkpoints(&self) -> &[Checkpoint] {
+        self.checkpoints.as_deref().unwrap_or_default()
+    }
+
+    /// Takes what was recorded.
     pub fn take_checkpoints(&mut self) -> Vec<Checkpoint> {
         self.checkpoints.as_mut().map(mem::take).unwrap_or_default()
     }

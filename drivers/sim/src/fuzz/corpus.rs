@@ -11,6 +11,7 @@ use zookeeper_core::{
 };
 
 use super::{
+    crash,
     server::{Kind, Operation},
     stream::frame,
 };
@@ -60,6 +61,7 @@ pub fn seeds() -> Vec<Seed> {
     seeds.extend(handshakes());
     seeds.extend(servers());
     seeds.extend(clients());
+    seeds.extend(crashes());
     seeds
 }
 
@@ -108,10 +110,12 @@ fn servers() -> impl Iterator<Item = Seed> {
         let kinds: Vec<_> = start.iter().cloned().chain(creates).chain(requests).collect();
         (Op::ALL[index].name().to_owned(), 0x30, kinds)
     });
-    let logged = |kinds: &[Kind]| -> Vec<Kind> {
-        let store = Kind::Store { lane: 0, count: 3 };
-        kinds.iter().flat_map(|kind| [kind.clone(), store.clone()]).collect()
+    let stored = |kinds: &[Kind], stores: &[Kind]| -> Vec<Kind> {
+        let stored = |kind: &Kind| [std::slice::from_ref(kind), stores].concat();
+        kinds.iter().flat_map(stored).collect()
     };
+    let store = |lane, count| Kind::Store { lane, count };
+    let (log, both) = ([store(0, 3)], [store(0, 5), store(1, 1)]);
     let everything: Vec<_> = start.iter().cloned().chain(all(0)).collect();
     let two = [accept.clone(), accept.clone(), connect(0, NEW), connect(1, NEW)];
     let watched: Vec<_> =
@@ -124,7 +128,17 @@ fn servers() -> impl Iterator<Item = Seed> {
     let command = |command| Kind::Command { client: 0, command };
     let stories = [
         ("everything", 0x30, everything.clone()),
-        ("logged", 0x31, logged(&everything)),
+        ("logged", 0x31, stored(&everything, &log)),
+        ("snapshots", 0x71, stored(&everything, &both)),
+        ("snapshot_fails", 0x71, {
+            let fails = [store(0, 5), store(1, 0), Kind::StoreFails { lane: 1 }];
+            stored(&everything, &fails)
+        }),
+        ("snapshot_late", 0xf1, {
+            let last = [store(1, 9), store(0, 9), store(1, 9), Kind::Shutdown];
+            [&everything[..], &last].concat()
+        }),
+        ("first_snapshot_fails", 0xf1, [&start[..], &[Kind::StoreFails { lane: 1 }]].concat()),
         ("store_fails", 0x31, [&everything[..], &[Kind::StoreFails { lane: 0 }]].concat()),
         ("watched", 0x30, watched),
         ("limits", 0x3a, blocked),
@@ -147,6 +161,41 @@ fn servers() -> impl Iterator<Item = Seed> {
         }
         Seed { target: "server", name, bytes }
     })
+}
+
+/// Settings and steps for a server's lives.
+fn crashes() -> Vec<Seed> {
+    use crash::Step;
+    const COME: Step = Step::Connect { is_short: false };
+    let life = |from: u8| -> Vec<Step> {
+        let asks = (from..from + 40).map(|seed| Step::Ask { client: seed % 3, seed });
+        let end = [Step::Rest, Step::Lose { client: 1 }, Step::Sleep { units: 200 }, Step::Rest];
+        [COME, Step::Connect { is_short: true }, COME].into_iter().chain(asks).chain(end).collect()
+    };
+    let mut stories = Vec::new();
+    for settings in [0, 0x10, 0x20, 0x40, 0x80, 0xf0] {
+        let mut lives = Vec::new();
+        for how in 0..6 {
+            lives.extend(life(how * 40));
+            lives.push(Step::Crash { data: how, entries: how, bytes: 77 });
+            lives.extend([Step::Resume { client: 0 }, Step::Resume { client: 1 }, Step::Rest]);
+        }
+        stories.push((format!("lives_{settings:02x}"), settings, lives));
+        let closed = [&life(3)[..], &[Step::CloseSession { client: 0 }]].concat();
+        stories.push((format!("closed_{settings:02x}"), settings, closed));
+    }
+    for what in 0..12 {
+        let spoil = Step::Spoil { lane: what % 2 == 1, fault: what / 2 };
+        let crash = Step::Crash { data: 5, entries: 2, bytes: what };
+        let steps = [&[COME, spoil], &life(what)[..], &[crash], &life(what)].concat();
+        stories.push((format!("fault_{what}"), 0, steps));
+    }
+    let seed = |(name, settings, steps): (String, u8, Vec<Step>)| {
+        let mut bytes = vec![settings];
+        steps.iter().for_each(|step| step.write(&mut bytes));
+        Seed { target: "crash", name, bytes }
+    };
+    stories.into_iter().map(seed).collect()
 }
 
 /// Settings and steps for a client's session.

@@ -5,12 +5,14 @@
 
 mod client;
 pub mod corpus;
+mod crash;
 mod records;
 mod server;
 mod stream;
 mod world;
 
 pub use client::client;
+pub use crash::crash;
 pub use records::{request_decode, response_decode, txn_decode};
 pub use server::server;
 pub use stream::{frames, handshake};
@@ -27,4 +29,5 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("frames", frames),
     ("server", server),
     ("client", client),
+    ("crash", crash),
 ];

@@ -8,7 +8,7 @@ use zookeeper_core::{
     Disconnect, Rng,
     endpoint::CommandWhitelist,
     server::{Config, Durability},
-    storage::{self, Lane},
+    storage::{self, Lane, Retention},
     wire::{Blob, Command, ConnectRequest, Encode, Op, Xid},
 };
 
@@ -18,7 +18,7 @@ use crate::generate::requests::request;
 /// How many operations one input may hold.
 const OPERATIONS_MAX: usize = 400;
 
-/// Settings, then operations: see [`Operation::read`].
+/// Settings, of which the highest bit says whether the first snapshot is late, then operations: see [`Operation::read`].
 ///
 /// # Panics
 ///
@@ -26,7 +26,7 @@ const OPERATIONS_MAX: usize = 400;
 pub fn server(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let Ok(settings) = input.arbitrary::<u8>() else { return };
-    let mut world = World::new(Arc::new(config(settings)));
+    let mut world = World::new(Arc::new(config(settings)), settings >> 7 == 1);
     for _ in 0..OPERATIONS_MAX {
         let Ok(operation) = Operation::read(&mut input) else { break };
         operation.run(&mut world);
@@ -47,7 +47,7 @@ fn config(settings: u8) -> Config {
     config.endpoint.output_hard_max = 32 << 10;
     config.endpoint.output_total_max = 64 << 10;
     if is_set(0) {
-        config.durability = Durability::Logged(storage::Config::default());
+        config.durability = Durability::Logged(storage(is_set(6)));
     }
     if is_set(1) {
         config.endpoint.requests_per_connection_max = 3;
@@ -62,6 +62,17 @@ fn config(settings: u8) -> Config {
     }
     config.tree.extended_types = is_set(4);
     config.tree.enforce_quota = is_set(5);
+    config
+}
+
+/// With small limits snapshots follow each other, in files of the log that are short.
+fn storage(has_small_limits: bool) -> storage::Config {
+    let mut config = storage::Config::default();
+    if has_small_limits {
+        (config.snapshot_transactions, config.snapshot_bytes) = (8, Some(1 << 10));
+        config.log_length_max = Some(512);
+        config.retention = Some(Retention { snapshots: 3, interval: Duration::ZERO });
+    }
     config
 }
 

@@ -1,14 +1,21 @@
 //! A server with clients and a store around it, and the checks of what the server promised them.
 
-use std::{collections::VecDeque, io, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Buf;
 use zookeeper_core::{
     ConnId, Disconnect, Instant, SessionId, Ticket, Zxid,
     server::{Action, Config, Event, Recovered, Server},
-    storage::{Lane, StorageError},
+    storage::{Dir, FileOp, Lane, StorageError},
     wire::{Command, ConnectResponse, LENGTH_BYTES, PASSWORD_LENGTH, Reader, ReplyHeader, Xid},
 };
+
+use crate::snapshot;
 
 /// More steps than anything takes that comes to an end.
 const STEPS_MAX: usize = 100_000;
@@ -28,6 +35,8 @@ pub(super) struct World {
     clients: Vec<Client>,
     sessions: Vec<Credentials>,
     lanes: [Queue; 2],
+    /// What was written to the directory of snapshots, by name.
+    files: BTreeMap<Box<str>, Vec<u8>>,
     /// Whether the store has failed where the server cannot go on.
     is_failing: bool,
 }
@@ -35,7 +44,7 @@ pub(super) struct World {
 /// One lane of the store: what it was asked to do and has not done.
 #[derive(Debug, Default)]
 struct Queue {
-    queue: VecDeque<Ticket>,
+    queue: VecDeque<(Ticket, FileOp)>,
     newest: Option<Ticket>,
 }
 
@@ -64,14 +73,20 @@ struct Client {
 }
 
 impl World {
-    pub(super) fn new(config: Arc<Config>) -> Self {
+    /// A fresh server; `is_late` leaves the snapshot to later that its log waits for.
+    pub(super) fn new(config: Arc<Config>, is_late: bool) -> Self {
         let now = Instant::from_millis(1_000);
         let mut server = Server::new(config.clone(), now, 1, Recovered::empty());
         server.handle_wall_clock(now, WALL_CLOCK_MS);
         let (clients, sessions) = (vec![], vec![]);
-        let lanes = Default::default();
-        let mut world = Self { server, config, now, clients, sessions, lanes, is_failing: false };
+        let (lanes, files) = Default::default();
+        let is_failing = false;
+        let mut world = Self { server, config, now, clients, sessions, lanes, files, is_failing };
         world.settle();
+        while !is_late && !world.lanes[slot(Lane::Snapshot)].queue.is_empty() {
+            world.store(Lane::Snapshot, usize::MAX);
+            world.settle();
+        }
         world
     }
 
@@ -144,22 +159,58 @@ impl World {
     /// The store has done the next `count` operations of a lane.
     pub(super) fn store(&mut self, lane: Lane, count: usize) {
         let queue = &mut self.lanes[slot(lane)].queue;
-        if let Some(done) = queue.drain(..count.min(queue.len())).next_back() {
-            self.server.handle_stored(self.now, lane, done);
+        let done: Vec<_> = queue.drain(..count.min(queue.len())).collect();
+        let newest = done.last().map(|&(ticket, _)| ticket);
+        done.into_iter().for_each(|(_, op)| self.execute(op));
+        if let Some(newest) = newest {
+            self.server.handle_stored(self.now, lane, newest);
         }
     }
 
     /// The store has failed at the next operation of a lane.
     pub(super) fn fail_store(&mut self, lane: Lane) {
-        let Some(ticket) = self.lanes[slot(lane)].queue.pop_front() else { return };
-        self.is_failing |= lane == Lane::Log;
+        let Some((ticket, op)) = self.lanes[slot(lane)].queue.pop_front() else { return };
+        // Without the snapshot that the log waits for it cannot go on either.
+        self.is_failing |= lane == Lane::Log || !self.has_snapshot();
         let error = StorageError {
             file: "file".into(),
-            operation: "sync",
+            operation: op.name(),
             kind: io::ErrorKind::StorageFull,
             message: "no space".into(),
         };
         self.server.handle_storage_error(self.now, lane, ticket, error);
+    }
+
+    fn has_snapshot(&self) -> bool {
+        self.files.keys().any(|name| name.starts_with("snapshot."))
+    }
+
+    /// What becomes of snapshots.
+    fn execute(&mut self, op: FileOp) {
+        match op {
+            FileOp::Create { file, .. } if file.dir == Dir::Snapshot => {
+                self.files.insert(file.name, Vec::new());
+                let is_temporary = |name: &&Box<str>| name.starts_with("tmp.");
+                assert_eq!(self.files.keys().filter(is_temporary).count(), 1, "one at a time");
+            }
+            FileOp::Append { file, bytes } if file.dir == Dir::Snapshot => {
+                // What follows a failure in its lane fails, too.
+                if let Some(contents) = self.files.get_mut(&file.name) {
+                    contents.extend_from_slice(&bytes);
+                }
+            }
+            FileOp::Rename { from, to } => {
+                let contents = self.files.remove(&from.name).expect("it was written");
+                let zxid = snapshot::read(&contents).last_zxid.expect("its transaction");
+                assert_eq!(*to, *format!("snapshot.{:x}", zxid.0));
+                assert!(zxid <= self.server.durable(), "the log has all of it");
+                self.files.insert(to, contents);
+            }
+            FileOp::Remove { file } if file.dir == Dir::Snapshot => {
+                self.files.remove(&file.name);
+            }
+            _ => {}
+        }
     }
 
     /// Does what the server asks for until it asks for nothing, and checks it then.
@@ -252,11 +303,11 @@ impl World {
                 let index = self.live(conn);
                 self.clients[index].is_closed = true;
             }
-            Action::Store { lane, ticket, .. } => {
+            Action::Store { lane, ticket, op } => {
                 let lane = &mut self.lanes[slot(lane)];
                 assert!(lane.newest < Some(ticket), "tickets count up");
                 lane.newest = Some(ticket);
-                lane.queue.push_back(ticket);
+                lane.queue.push_back((ticket, op));
             }
             _ => panic!("an action without a driver: {action:?}"),
         }

@@ -77,6 +77,13 @@ impl<S: Store> World<S> {
         xid
     }
 
+    /// A client sends a request's record and does not wait.
+    pub fn send_record(&mut self, client: ClientId, op: Op, record: &[u8]) -> Xid {
+        let xid = self.clients[client.0].next_xid();
+        self.send_as(client, xid, op, record);
+        xid
+    }
+
     /// A client sends a request of any xid.
     pub fn send_as(&mut self, client: ClientId, xid: Xid, op: Op, record: &[u8]) {
         self.send_code(client, xid, op.code(), record);

@@ -4,13 +4,13 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt::Debug,
-    io,
+    io, mem,
     time::Duration,
 };
 
 use zookeeper_core::{
     Instant, SessionId, Ticket, Zxid,
-    storage::{File, FileOp, Lane, StorageError},
+    storage::{Dir, File, FileOp, Lane, StorageError},
 };
 
 use super::journal::{Journal, Record, read_records};
@@ -84,6 +84,8 @@ pub enum Acknowledge {
 pub struct TestStore {
     acknowledge: Acknowledge,
     waiting: VecDeque<Waiting>,
+    /// Of snapshots, which nobody waits for: done at once.
+    snapshots: VecDeque<Waiting>,
     newest: BTreeMap<Lane, Ticket>,
     files: BTreeMap<File, Contents>,
     journal: Journal,
@@ -170,6 +172,7 @@ impl TestStore {
 
     fn apply(&mut self, op: FileOp) {
         match op {
+            FileOp::Append { file, .. } if file.dir == Dir::Snapshot => {}
             FileOp::Create { file, .. } => _ = self.files.insert(file, Contents::default()),
             FileOp::Append { file, bytes } => {
                 let contents = self.files.get_mut(&file).expect("a file is made first");
@@ -199,8 +202,10 @@ impl Store for TestStore {
     fn submit(&mut self, now: Instant, lane: Lane, ticket: Ticket, op: FileOp) {
         let before = self.newest.insert(lane, ticket);
         assert!(before < Some(ticket), "tickets of a lane rise");
-        let is_group = lane == Lane::Log && matches!(op, FileOp::Append { .. });
-        self.appends += usize::from(is_group);
+        if lane == Lane::Snapshot {
+            return self.snapshots.push_back(Waiting { lane, ticket, op, due: now });
+        }
+        self.appends += usize::from(matches!(op, FileOp::Append { .. }));
         let delay = match self.acknowledge {
             Acknowledge::Late(delay) => delay,
             _ => Duration::ZERO,
@@ -209,13 +214,27 @@ impl Store for TestStore {
     }
 
     fn work(&mut self, now: Instant) -> Vec<Done> {
+        if let Some(newest) = self.snapshots.back() {
+            let done = Done { lane: newest.lane, ticket: newest.ticket, result: Ok(()) };
+            for waiting in mem::take(&mut self.snapshots) {
+                self.apply(waiting.op);
+            }
+            return vec![done];
+        }
         let count = match self.acknowledge {
             Acknowledge::AtOnce => self.waiting.len(),
             Acknowledge::Late(_) => self.waiting.iter().take_while(|op| op.due <= now).count(),
             Acknowledge::InGroups(count) if self.waiting.len() >= count => self.waiting.len(),
             Acknowledge::InGroups(_) | Acknowledge::ByHand => 0,
         };
-        self.execute(count)
+        let mut done = self.execute(count);
+        if let Some(newest) = self.snapshots.back() {
+            done.push(Done { lane: newest.lane, ticket: newest.ticket, result: Ok(()) });
+        }
+        for waiting in mem::take(&mut self.snapshots) {
+            self.apply(waiting.op);
+        }
+        done
     }
 
     fn due(&self) -> Option<Instant> {
@@ -233,6 +252,7 @@ impl Store for TestStore {
 
     fn stop(&mut self) {
         self.waiting.clear();
+        self.snapshots.clear();
     }
 
     fn hear(&mut self, said: Said) {

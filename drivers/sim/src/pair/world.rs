@@ -276,6 +276,11 @@ impl<S: Store> World<S> {
         &self.store
     }
 
+    /// The store, to change what it does next.
+    pub const fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
     /// Everything the server told its driver so far.
     pub fn events(&self) -> &[Event] {
         &self.events
@@ -290,6 +295,12 @@ impl<S: Store> World<S> {
     /// A client, to take what it heard.
     pub fn client_mut(&mut self, client: ClientId) -> &mut Client {
         &mut self.clients[client.0]
+    }
+
+    /// How many clients have connected.
+    #[must_use]
+    pub const fn client_count(&self) -> usize {
+        self.clients.len()
     }
 
     /// The server's name for a client's connection.

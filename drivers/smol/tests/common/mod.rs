@@ -4,7 +4,7 @@
 #[path = "../../../common/tests/server/client.rs"]
 mod client;
 
-pub(crate) use zookeeper_smol::{BindError, Config, RunError, Running, Server};
+pub(crate) use zookeeper_smol::{BindError, Config, RunError, Running, Server, disk};
 
 pub(crate) use self::client::*;
 

@@ -173,7 +173,7 @@ fn options(seed: u64) -> Options {
     let options = Options::default()
         .set("tickTime", "200")
         .set("maxSessionTimeout", "60000")
-        .in_memory()
+        .set("forceSync", "no")
         .set("enforceQuota", if seed % 5 == 1 { "false" } else { "true" });
     match seed % 5 {
         2 => options.set("extendedTypesEnabled", "false"),

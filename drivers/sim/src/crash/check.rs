@@ -1,0 +1,114 @@
+//! What must hold after a crash, and the crashes at which it must.
+
+use zookeeper_core::{
+    SessionId, Zxid,
+    server::Recovered,
+    storage::{FileOp, RecoveryError},
+    tree::{self, Tree},
+};
+
+use super::{boot::recover, history::History};
+use crate::disk::{Checkpoint, Crash, Data, Entries, Image, Rest};
+
+/// The widest write of which every subset of sectors is tried.
+const SECTORS_MAX: usize = 4;
+
+/// What clients know when the power goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The newest transaction.
+    pub told: Zxid,
+    /// Their sessions.
+    pub sessions: &'a [SessionId],
+}
+
+/// A start after a crash.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The tree is what it was after some transaction.
+    Recovered(Zxid, Recovered),
+    /// It refused.
+    Refused(RecoveryError),
+}
+
+/// Starts from these files: the tree must be what it was after some transaction.
+///
+/// # Panics
+///
+/// When it is something else. `context` says where.
+pub fn start(
+    image: &Image,
+    config: &tree::Config,
+    history: &History,
+    context: &dyn std::fmt::Debug,
+) -> Outcome {
+    let recovered = match recover(image, config, 3).0 {
+        Ok(recovered) => recovered,
+        Err(error) => return Outcome::Refused(error),
+    };
+    let zxid = recovered.tree().map_or(Zxid::ZERO, Tree::last_zxid);
+    if let Some(tree) = recovered.tree()
+        && let Err(difference) = history.compare(tree)
+    {
+        panic!("a wrong tree at {context:?}\n{difference}\n{}", list(image));
+    }
+    Outcome::Recovered(zxid, recovered)
+}
+
+/// Starts from these files: the tree must hold everything that somebody knows of.
+///
+/// # Panics
+///
+/// When it does not.
+pub fn must_hold(
+    image: &Image,
+    config: &tree::Config,
+    history: &History,
+    known: Known<'_>,
+    context: &dyn std::fmt::Debug,
+) -> (Zxid, Recovered) {
+    let (zxid, recovered) = match start(image, config, history, context) {
+        Outcome::Recovered(zxid, recovered) => (zxid, recovered),
+        Outcome::Refused(error) => panic!("{error} at {context:?}\n{}", list(image)),
+    };
+    let told = known.told;
+    assert!(zxid >= told, "{zxid:?}, but {told:?} is known, at {context:?}\n{}", list(image));
+    for &session in known.sessions {
+        let created = history.created(session).unwrap_or(Zxid(i64::MAX));
+        assert!(created <= zxid, "session {session} is known, but {zxid:?} at {context:?}");
+    }
+    (zxid, recovered)
+}
+
+/// Every crash to try after an operation. With `thorough`, the last write ends at every byte.
+#[must_use]
+pub fn crashes(checkpoint: &Checkpoint, seed: u64, thorough: bool) -> Vec<Crash> {
+    let mut all = vec![Crash::LOST, Crash::KEPT];
+    all.push(Crash { entries: Entries::Kept, ..Crash::LOST });
+    all.push(Crash { entries: Entries::Lost, ..Crash::KEPT });
+    all.extend([seed, !seed].map(Crash::random));
+    if !matches!(checkpoint.op, Some(FileOp::Append { .. })) {
+        return all;
+    }
+    let Some(length) = checkpoint.disk.last_write_length() else { return all };
+    let with = |data| Crash { data, ..Crash::KEPT };
+    let step = if thorough { 1 } else { 1 + length / 8 };
+    for bytes in (0..length).step_by(step) {
+        all.push(with(Data::Prefix { bytes, rest: Rest::Cut }));
+        all.push(with(Data::Prefix { bytes, rest: Rest::Zeros }));
+    }
+    // One more, for a write that does not begin with a sector.
+    let sectors = length / 512 + 2;
+    if sectors <= SECTORS_MAX {
+        all.extend((0..1_u64 << sectors).map(|mask| with(Data::Sectors(mask))));
+    } else {
+        all.extend((0..16).map(|turn| with(Data::Sectors(seed.rotate_left(turn * 4)))));
+    }
+    all
+}
+
+/// The files of an image, for messages.
+#[must_use]
+pub fn list(image: &Image) -> String {
+    image.files().iter().map(|info| format!("  {:?} {}\n", info.file, info.length)).collect()
+}
