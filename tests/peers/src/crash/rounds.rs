@@ -22,13 +22,13 @@ use super::pair::Pair;
 use super::view::View;
 use crate::client::Settings;
 use crate::options::Options;
-use crate::program::{Program, data_path};
+use crate::program::{Kind, Program, data_path};
 use crate::server::Server;
 
 /// How many sessions outlive the server.
 const SESSIONS: u64 = 4;
-/// Longer than any run.
-const TIMEOUT: Duration = Duration::from_secs(600);
+/// Longer than a server is away.
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// The most that is acknowledged in a round.
 const ACKNOWLEDGED_MAX: u64 = 1500;
 /// How much later a kill may be, in microseconds.
@@ -77,7 +77,7 @@ impl Plan {
     ///
     /// If anything is not as it was acknowledged.
     pub fn run(&self) -> io::Result<Summary> {
-        let mut server = Server::start(&self.program, &options())?;
+        let mut server = Server::start(&self.program, &options(self.program.kind()))?;
         let mut rng = Rng::new(self.seed);
         let mut crowd = block_on(Crowd::new(&server, &mut rng));
         let mut summary = Summary::default();
@@ -93,13 +93,18 @@ impl Plan {
 }
 
 /// Few transactions to a snapshot and few bytes to a log, so that kills hit all of it.
-fn options() -> Options {
-    Options::default()
+fn options(kind: Kind) -> Options {
+    let options = Options::default()
         .set("tickTime", "100")
         .set("minSessionTimeout", "200")
         .set("maxSessionTimeout", "600000")
         .set("snapCount", "800")
-        .set("preAllocSize", "64")
+        .set("preAllocSize", "64");
+    match kind {
+        // Its interval is in hours.
+        Kind::Apache => options,
+        Kind::Ours => options.set("autopurge.purgeInterval", "10ms"),
+    }
 }
 
 /// All writers, and somebody who looks.
