@@ -43,28 +43,30 @@ struct Groups {
     in_flight_max: usize,
     /// Whether the snapshot is missing that the log begins behind.
     is_shut: bool,
+    /// What is done to the files before anything new is written: until then nothing that was
+    /// recovered from them is durable.
+    repairs: Option<(Ticket, Zxid)>,
 }
 
 impl Gate {
-    /// A gate behind which everything up to `recovered` is durable: by `files`, or by a snapshot
-    /// that is taken first.
+    /// A gate behind which everything up to `recovered` is durable, once what `files` need is done.
     pub(super) fn new(durability: &Durability, recovered: Zxid, files: &mut KnownFiles) -> Self {
-        let log = match durability {
-            Durability::InMemory => None,
-            Durability::Logged(config) => Some(Groups {
-                writer: LogWriter::new(
-                    config,
-                    mem::take(&mut files.logs),
-                    mem::take(&mut files.repairs),
-                ),
-                open: Vec::new(),
-                open_first: None,
-                in_flight: VecDeque::new(),
-                in_flight_max: config.groups_in_flight_max.max(1),
-                is_shut: !files.is_reproducible,
-            }),
+        let Durability::Logged(config) = durability else {
+            return Self { applied: recovered, durable: recovered, log: None };
         };
-        Self { applied: recovered, durable: recovered, log }
+        let (files_there, repairs) = (mem::take(&mut files.logs), mem::take(&mut files.repairs));
+        let (writer, repaired) = LogWriter::new(config, files_there, repairs);
+        let groups = Groups {
+            writer,
+            open: Vec::new(),
+            open_first: None,
+            in_flight: VecDeque::new(),
+            in_flight_max: config.groups_in_flight_max.max(1),
+            is_shut: !files.is_reproducible,
+            repairs: repaired.map(|ticket| (ticket, recovered)),
+        };
+        let durable = if repaired.is_some() { Zxid::ZERO } else { recovered };
+        Self { applied: recovered, durable, log: Some(groups) }
     }
 
     /// Takes note of an applied transaction. `digest` is the tree's after it.
@@ -84,6 +86,9 @@ impl Gate {
     pub(super) fn stored(&mut self, ticket: Ticket) -> bool {
         let Some(groups) = &mut self.log else { return false };
         let before = self.durable;
+        if let Some((_, recovered)) = groups.repairs.take_if(|(last, _)| *last <= ticket) {
+            self.durable = recovered;
+        }
         while let Some(&(last_ticket, last_zxid)) = groups.in_flight.front() {
             if last_ticket > ticket {
                 break;
@@ -149,9 +154,9 @@ impl Gate {
         }
     }
 
-    /// Files of the log made since the start.
-    pub(super) fn log_files_made(&self) -> u64 {
-        self.log.as_ref().map_or(0, |groups| groups.writer.files_made())
+    /// Files of the log that got as long as they may, since the start.
+    pub(super) fn log_files_filled(&self) -> u64 {
+        self.log.as_ref().map_or(0, |groups| groups.writer.files_filled())
     }
 
     /// Bytes of records written to the log since the start.
@@ -186,7 +191,8 @@ impl Gate {
         assert_eq!(groups.open_first.is_some(), !groups.open.is_empty());
         let zxids = groups.in_flight.iter().map(|&(_, zxid)| zxid);
         assert!(zxids.is_sorted(), "groups are sealed in order");
-        if groups.open.is_empty() && groups.in_flight.is_empty() {
+        assert!(groups.repairs.is_none() || self.durable == Zxid::ZERO);
+        if groups.open.is_empty() && groups.in_flight.is_empty() && groups.repairs.is_none() {
             assert_eq!(self.durable, self.applied, "nothing is on its way");
         }
     }
@@ -196,7 +202,8 @@ impl Gate {
 mod tests {
     use super::*;
     use crate::{
-        SessionId, storage,
+        SessionId,
+        storage::{self, Dir},
         wire::{Blob, ErrorCode},
     };
 
@@ -282,6 +289,21 @@ mod tests {
         gate.open();
         let first = *drain(&mut gate).last().unwrap();
         assert!(gate.stored(first) && gate.is_settled());
+    }
+
+    #[test]
+    fn what_was_recovered_is_durable_once_its_files_are_repaired() {
+        let file = File { dir: Dir::Log, name: "log.1".into() };
+        let repairs = vec![FileOp::Sync { file }, FileOp::SyncDir { dir: Dir::Log }];
+        let mut files = KnownFiles { repairs, is_reproducible: true, ..KnownFiles::default() };
+        let mut gate = Gate::new(&logged(2), Zxid(7), &mut files);
+        gate.check_invariants();
+        assert_eq!((gate.durable(), gate.applied()), (Zxid::ZERO, Zxid(7)));
+        record(&mut gate, 8);
+        let tickets = drain(&mut gate);
+        assert!(!gate.stored(tickets[0]), "one of two repairs");
+        assert!(gate.stored(tickets[1]) && gate.durable() == Zxid(7));
+        assert!(gate.stored(*tickets.last().unwrap()) && gate.is_settled());
     }
 
     #[test]

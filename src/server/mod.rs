@@ -94,7 +94,6 @@ impl Server {
             endpoint.track_session(now, session, Duration::from_millis(timeout_ms));
         }
         let applied = tree.last_zxid();
-        endpoint.release(now, applied);
         let snapshots = match &config.durability {
             Durability::InMemory => None,
             Durability::Logged(storage) => {
@@ -102,15 +101,17 @@ impl Server {
                 Some(Box::new(Snapshots::new(storage, now, rng, applied, &mut files)))
             }
         };
+        let gate = Gate::new(&config.durability, applied, &mut files);
+        endpoint.release(now, gate.durable());
         let mut server = Self {
             now,
             clock: WallClock::default(),
             endpoint,
-            gate: Gate::new(&config.durability, applied, &mut files),
+            gate,
             snapshots,
             tree,
             session_ids: SessionIds::new(newest_ms),
-            newest_close: Zxid::ZERO,
+            newest_close: applied,
             cleaner: Cleaner::new(now, &config.containers),
             digests: Digests::default(),
             fired: Fired::default(),

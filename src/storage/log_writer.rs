@@ -33,8 +33,8 @@ pub(crate) struct LogWriter {
     length_max: u64,
     /// Whether a group waits until it would survive a power cut.
     syncs: bool,
-    /// Files made.
-    files_made: u64,
+    /// Files that got as long as they may.
+    files_filled: u64,
     /// Bytes of records written.
     bytes: u64,
     next_ticket: Ticket,
@@ -42,23 +42,26 @@ pub(crate) struct LogWriter {
 }
 
 impl LogWriter {
-    /// A writer beside the files there are; `repairs` are done before anything is written.
-    pub(crate) fn new(config: &Config, files: Vec<(Zxid, File)>, repairs: Vec<FileOp>) -> Self {
+    /// A writer beside the files there are. `repairs` are done before anything is written, when the
+    /// ticket returned is acknowledged.
+    pub(crate) fn new(
+        config: &Config,
+        files: Vec<(Zxid, File)>,
+        repairs: Vec<FileOp>,
+    ) -> (Self, Option<Ticket>) {
         let mut writer = Self {
             file: None,
             files,
             reserve: config.reserve,
             length_max: config.log_length_max.unwrap_or(u64::MAX),
             syncs: config.sync,
-            files_made: 0,
+            files_filled: 0,
             bytes: 0,
             next_ticket: Ticket(1),
             operations: VecDeque::new(),
         };
-        for repair in repairs {
-            writer.queue(repair);
-        }
-        writer
+        let repaired = repairs.into_iter().map(|repair| writer.queue(repair)).last();
+        (writer, repaired)
     }
 
     /// Queues a group of whole records that starts at `first`. The group is stored when the ticket
@@ -82,6 +85,7 @@ impl LogWriter {
         };
         if self.file.as_ref().is_some_and(|(_, length)| *length >= self.length_max) {
             self.roll();
+            self.files_filled += 1;
         }
         let mut ticket = self.queue(FileOp::Append { file: file.clone(), bytes: bytes.into() });
         if self.syncs {
@@ -113,9 +117,9 @@ impl LogWriter {
         self.files.retain(|(_, file)| !removed.contains(file));
     }
 
-    /// Files made since the start.
-    pub(crate) const fn files_made(&self) -> u64 {
-        self.files_made
+    /// Files that got as long as they may, since the start.
+    pub(crate) const fn files_filled(&self) -> u64 {
+        self.files_filled
     }
 
     /// Bytes of records written since the start.
@@ -129,7 +133,6 @@ impl LogWriter {
         // One of the same name held no record: the recovery would have gone past it.
         self.files.retain(|(_, other)| *other != file);
         self.files.push((first, file.clone()));
-        self.files_made += 1;
         file
     }
 
@@ -156,7 +159,7 @@ mod tests {
     fn writer(set: impl FnOnce(&mut Config)) -> LogWriter {
         let mut config = Config { reserve: 0, ..Config::default() };
         set(&mut config);
-        LogWriter::new(&config, Vec::new(), Vec::new())
+        LogWriter::new(&config, Vec::new(), Vec::new()).0
     }
 
     /// What comes out, as "operation file", and the newest ticket of it.
@@ -193,7 +196,7 @@ mod tests {
             (operations, newest),
             (vec!["append log.1f".into(), "sync log.1f".into()], Some(second))
         );
-        assert_eq!((writer.bytes(), writer.files_made()), (6, 1));
+        assert_eq!((writer.bytes(), writer.files_filled()), (6, 0));
     }
 
     #[test]
@@ -222,6 +225,7 @@ mod tests {
         }
         let firsts: Vec<_> = writer.files().iter().map(|(first, _)| first.0).collect();
         assert_eq!(firsts, [1, 3, 5]);
+        assert_eq!(writer.files_filled(), 2);
     }
 
     #[test]
@@ -240,7 +244,9 @@ mod tests {
             FileOp::Truncate { file: file.clone(), length: 99 },
             FileOp::Sync { file: file.clone() },
         ];
-        let mut writer = LogWriter::new(&Config::default(), vec![(Zxid(1), file.clone())], repairs);
+        let files = vec![(Zxid(1), file.clone())];
+        let (mut writer, repaired) = LogWriter::new(&Config::default(), files, repairs);
+        assert_eq!(repaired, Some(Ticket(2)));
         writer.write(Zxid(9), b"one".to_vec());
         let (operations, _) = drain(&mut writer);
         assert_eq!(operations[..3], ["truncate", "sync log.1", "create log.9"]);

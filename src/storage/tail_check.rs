@@ -11,7 +11,10 @@
 //! ```
 //!
 //! So the tail is torn, and nothing of it was ever acknowledged, when the file ends inside the
-//! record at X, or when a sector of it was lost. It is not torn, however it looks, when
+//! record at X, or when a sector of it was lost. Upstream writes a record in several steps, over
+//! zeros, so a process that ends leaves one of which everything from some byte on is zero, up to
+//! the end of the file: its last byte, which never is zero, was not written. That is torn, too. It
+//! is not torn, however it looks, when
 //!
 //! - valid records start inside of what the record claims to be, or the checksum is that of fewer
 //!   bytes: then its length is wrong, and nothing was lost;
@@ -20,7 +23,7 @@
 //! Anything else was written whole and has changed since.
 
 use super::{
-    log::{HEADER_LENGTH, RECORD_END, RECORD_OVERHEAD},
+    log::{HEADER_LENGTH, RECORD_END, RECORD_OVERHEAD, encode_file_header},
     log_damage::LogDamageKind,
     log_reader::{PREFIX_LENGTH, split_prefix},
     record_search::RecordSearch,
@@ -92,7 +95,8 @@ pub struct TailCheck {
     /// The first bytes: the longest record there can be, and its last sector.
     head: Vec<u8>,
     length: u64,
-    is_zero: bool,
+    /// How many bytes there are up to the last one that is not zero.
+    written: u64,
     search: RecordSearch,
 }
 
@@ -112,7 +116,7 @@ impl TailCheck {
             record_length_max,
             head: Vec::new(),
             length: 0,
-            is_zero: true,
+            written: 0,
             search: RecordSearch::new(record_length_max, offset, last),
         }
     }
@@ -122,8 +126,12 @@ impl TailCheck {
         let wanted = self.record_length_max.saturating_add(RECORD_OVERHEAD + SECTOR);
         let wanted = wanted.saturating_sub(self.head.len()).min(bytes.len());
         self.head.extend_from_slice(&bytes[..wanted]);
+        if !is_zero(bytes)
+            && let Some(last) = bytes.iter().rposition(|byte| *byte != 0)
+        {
+            self.written = self.length + last as u64 + 1;
+        }
         self.length += bytes.len() as u64;
-        self.is_zero = self.is_zero && is_zero(bytes);
         self.search.push(bytes);
     }
 
@@ -137,7 +145,7 @@ impl TailCheck {
     fn judge(&self) -> TailState {
         let kind = match self.kind {
             Some(kind) => kind,
-            None if self.is_zero => return TailState::Clean,
+            None if self.written == 0 => return TailState::Clean,
             None => LogDamageKind::Hole,
         };
         let (end, fitting_length) = (self.claimed_end(&kind), self.fitting_length());
@@ -147,7 +155,12 @@ impl TailCheck {
             LogDamageKind::Hole
             | LogDamageKind::Length { found: 0 }
             | LogDamageKind::Checksum { .. }
-            | LogDamageKind::RecordEnd { .. } => self.has_lost_sector(end),
+            | LogDamageKind::RecordEnd { .. } => {
+                self.has_lost_sector(end) || self.is_written_in_part(end)
+            }
+            LogDamageKind::Magic { .. } | LogDamageKind::Version { .. } => {
+                self.is_written_in_part(end)
+            }
             _ => false,
         };
         let is_length_right =
@@ -183,6 +196,21 @@ impl TailCheck {
 
     fn prefix(&self) -> Option<(i64, i32)> {
         self.head.first_chunk().map(split_prefix)
+    }
+
+    /// Whether it begins as a record, or as the header, and everything from its last byte on is
+    /// zero.
+    fn is_written_in_part(&self, end: u64) -> bool {
+        let begins_well = if self.offset < HEADER_LENGTH as u64 {
+            let mut header = Vec::new();
+            encode_file_header(&mut header);
+            let count =
+                usize::try_from(self.written).map_or(header.len(), |to| to.min(header.len()));
+            self.head.starts_with(&header[..count])
+        } else {
+            self.prefix().is_some_and(|(checksum, _)| u32::try_from(checksum).is_ok())
+        };
+        begins_well && self.offset + self.written < end
     }
 
     /// Whether a sector in which the record has a part is zero from there on.
