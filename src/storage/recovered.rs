@@ -140,10 +140,4 @@ impl Recovered {
     pub const fn is_reproducible(&self) -> bool {
         self.files.is_reproducible
     }
-
-    /// The tree, to look at; `None` is a fresh one.
-    #[must_use]
-    pub const fn tree(&self) -> Option<&Tree> {
-        self.tree.as_ref()
-    }
 }
