@@ -175,7 +175,8 @@ fn servers() -> impl Iterator<Item = Seed> {
         kinds.iter().flat_map(stored).collect()
     };
     let store = |lane, count| Kind::Store { lane, count };
-    let (log, both) = ([store(0, 3)], [store(0, 5), store(1, 1)]);
+    let writes: Vec<_> = (0..=u8::MAX).step_by(5).map(|seed| request(0, 0, seed)).collect();
+    let (log, both) = ([store(0, 3)], [store(0, 15), store(1, 15)]);
     let everything: Vec<_> = start.iter().cloned().chain(all(0)).collect();
     let two = [accept.clone(), accept.clone(), connect(0, NEW), connect(1, NEW)];
     let watched: Vec<_> =
@@ -189,7 +190,7 @@ fn servers() -> impl Iterator<Item = Seed> {
     let stories = [
         ("everything", 0x30, everything.clone()),
         ("logged", 0x31, stored(&everything, &log)),
-        ("snapshots", 0x71, stored(&everything, &both)),
+        ("snapshots", 0x71, stored(&[&start[..], &writes, &writes].concat(), &both)),
         ("snapshot_fails", 0x71, {
             let fails = [store(0, 5), store(1, 0), Kind::StoreFails { lane: 1 }];
             stored(&everything, &fails)
