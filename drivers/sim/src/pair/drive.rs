@@ -55,12 +55,13 @@ impl<S: Store> World<S> {
         let Err(error) = result else {
             return self.server.handle_stored(self.now, lane, ticket);
         };
-        if lane == Lane::Log {
+        self.has_failed |= lane == Lane::Log;
+        self.may_fail = true;
+        self.server.handle_storage_error(self.now, lane, ticket, error);
+        if self.has_failed {
             // What is behind it must not be done without it.
-            self.has_failed = true;
             self.store.stop();
         }
-        self.server.handle_storage_error(self.now, lane, ticket, error);
     }
 
     /// A bounded number of reads.
@@ -133,7 +134,11 @@ impl<S: Store> World<S> {
                 let before = link.end.replace(end);
                 assert_eq!(before, None, "{conn} has ended before");
             }
-            Event::Failed(failure) => assert!(self.has_failed, "{failure}"),
+            Event::Failed(failure) => {
+                assert!(self.may_fail, "{failure}");
+                self.has_failed = true;
+                self.store.stop();
+            }
             _ => {}
         }
         self.events.push(event);

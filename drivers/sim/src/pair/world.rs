@@ -143,6 +143,8 @@ pub struct World<S = TestStore> {
     pub(super) store: S,
     pub(super) events: Vec<Event>,
     pub(super) has_failed: bool,
+    /// Whether its store gave the server a reason to.
+    pub(super) may_fail: bool,
     is_finished: bool,
 }
 
@@ -203,6 +205,7 @@ impl<S: Store> World<S> {
             store,
             events: Vec::new(),
             has_failed: false,
+            may_fail: false,
             is_finished: false,
             options,
         };
