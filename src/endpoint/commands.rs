@@ -115,7 +115,7 @@ impl Endpoint {
             _ => (text, &b""[..]),
         };
         self.stats.packets_sent += 1;
-        self.write(conn, Zxid::ZERO, 0, |out| {
+        self.write(conn, Zxid::ZERO, None, |out| {
             out.put(text);
             out.put(end);
         });

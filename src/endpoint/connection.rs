@@ -71,8 +71,8 @@ pub(super) struct Connection {
     pub(super) lent: VecDeque<Lent>,
     /// The sequence number of the oldest of them.
     pub(super) answered: u64,
-    /// Requests answered, whose bytes are held back.
-    pub(super) held: usize,
+    /// When the requests came that are answered, but whose replies are held back, oldest first.
+    pub(super) held: VecDeque<Instant>,
     /// The newest zxid in a header queued here.
     pub(super) last_zxid: Zxid,
     /// The deadline of its handshake or of its closing.
@@ -129,7 +129,7 @@ impl Connection {
             ended: None,
             lent: VecDeque::new(),
             answered: 0,
-            held: 0,
+            held: VecDeque::new(),
             last_zxid: Zxid::ZERO,
             deadline: None,
             heard: now,
@@ -140,7 +140,7 @@ impl Connection {
 
     /// Requests lent or held back: what the client waits for.
     pub(super) fn unanswered(&self) -> usize {
-        self.lent.len() + self.held
+        self.lent.len() + self.held.len()
     }
 
     /// Whether nobody is there to read what is written.
@@ -167,6 +167,12 @@ impl Figures {
             last_latency_ms: 0,
             latency: Latency { total_ms: 0, count: 0, min_ms: 0, max_ms: 0 },
         }
+    }
+
+    /// A reply may leave.
+    pub(super) fn record_latency(&mut self, latency_ms: u64) {
+        self.last_latency_ms = latency_ms;
+        self.latency.record(latency_ms);
     }
 
     /// What `crst` does.

@@ -130,7 +130,7 @@ impl Endpoint {
         let mut measure = Measure::default();
         response.encode(&mut measure);
         let length = u32::try_from(measure.0).unwrap_or(u32::MAX);
-        self.write(conn, hold, 0, |out| {
+        self.write(conn, hold, None, |out| {
             out.put(&length.to_be_bytes());
             response.encode(out);
         });

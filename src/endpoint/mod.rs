@@ -224,7 +224,7 @@ impl Endpoint {
                 connection.ended = Some(cause);
                 if connection.is_gone() {
                     connection.outbox.clear(&mut self.pool);
-                    self.outstanding -= mem::take(&mut connection.held);
+                    self.outstanding -= mem::take(&mut connection.held).len();
                 }
                 self.set_deadline(conn, Some(self.config.linger));
                 self.after_output(conn);

@@ -2,6 +2,8 @@
 //!
 //! Behaviour: `org.apache.zookeeper.server.NIOServerCnxn` (`sendBuffer`, `handleWrite`, `close`).
 
+use std::collections::VecDeque;
+
 use super::{
     Action, CloseReason, Endpoint, Event, Notification, STEPS_PER_CALL,
     connection::{Connection, State},
@@ -16,6 +18,9 @@ use crate::{
 /// Stalled connections that go on when one reply has left: more than one, so that none waits for
 /// ever.
 const WOKEN_PER_CALL: usize = 4;
+
+/// Places for held replies that a connection without any keeps for next time.
+const PLACES_KEPT: usize = 16;
 
 /// What a connection may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,16 +47,17 @@ impl Endpoint {
         connection.figures.sent += 1;
         self.stats.packets_sent += 1;
         self.stats.response_bytes += event.frame.len() as u64;
-        self.write(conn, event.hold, 0, |out| out.put_shared(&event.frame));
+        self.write(conn, event.hold, None, |out| out.put_shared(&event.frame));
         self.after_output(conn);
     }
 
-    /// Queues bytes that may leave when `hold` is durable; `replies` replies are in them.
+    /// Queues bytes that may leave when `hold` is durable. `arrived` says when the request came whose
+    /// reply they are.
     pub(super) fn write(
         &mut self,
         conn: ConnId,
         hold: Zxid,
-        replies: usize,
+        arrived: Option<Instant>,
         encode: impl FnOnce(&mut OutboxWriter<'_>),
     ) {
         let Some(connection) = self.table.get_mut(conn) else { return };
@@ -59,13 +65,20 @@ impl Endpoint {
         // What follows waits behind these bytes, so it may show their transaction.
         connection.last_zxid = connection.last_zxid.max(hold);
         encode(&mut connection.outbox.begin(&mut self.pool));
-        match connection.outbox.hold(hold, self.durable, replies) {
-            Held::No => self.outstanding -= replies,
+        match connection.outbox.hold(hold, self.durable, usize::from(arrived.is_some())) {
+            Held::No => {
+                if let Some(arrived) = arrived {
+                    self.outstanding -= 1;
+                    let latency_ms = millis(self.now, arrived);
+                    connection.figures.record_latency(latency_ms);
+                    self.stats.latency.record(latency_ms);
+                }
+            }
             Held::First => {
-                connection.held += replies;
+                connection.held.extend(arrived);
                 self.held.insert((hold, conn));
             }
-            Held::Behind => connection.held += replies,
+            Held::Behind => connection.held.extend(arrived),
         }
         if !was_sendable && connection.outbox.sendable() > 0 {
             self.actions.push_back(Action::Transmit(conn));
@@ -87,8 +100,15 @@ impl Endpoint {
             let Some(connection) = self.table.get_mut(conn) else { continue };
             let was_sendable = connection.outbox.sendable() > 0;
             let released = connection.outbox.release(self.durable);
-            connection.held -= released.replies;
             self.outstanding -= released.replies;
+            for arrived in connection.held.drain(..released.replies) {
+                let latency_ms = millis(self.now, arrived);
+                connection.figures.record_latency(latency_ms);
+                self.stats.latency.record(latency_ms);
+            }
+            if connection.held.is_empty() && connection.held.capacity() > PLACES_KEPT {
+                connection.held = VecDeque::new();
+            }
             if let Some(next) = released.next {
                 self.held.insert((next, conn));
             }
@@ -213,7 +233,7 @@ impl Endpoint {
         connection.inbox.clear(&mut self.pool);
         self.set_reading(conn, false);
         self.set_deadline(conn, Some(self.config.linger));
-        self.write(conn, hold, 0, |_| ());
+        self.write(conn, hold, None, |_| ());
         self.after_output(conn);
     }
 
@@ -251,4 +271,9 @@ impl Endpoint {
             self.close_now(conn, CloseReason::OutputOverflow);
         }
     }
+}
+
+/// How long something took.
+fn millis(now: Instant, since: Instant) -> u64 {
+    u64::try_from(now.saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX)
 }

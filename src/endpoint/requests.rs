@@ -380,8 +380,6 @@ impl Endpoint {
             self.outstanding -= 1;
             return self.close_now(conn, CloseReason::OutputOverflow);
         }
-        let latency_ms = self.now.saturating_duration_since(lent.arrived).as_millis();
-        let latency_ms = u64::try_from(latency_ms).unwrap_or(u64::MAX);
         let figures = &mut connection.figures;
         figures.sent += 1;
         figures.last_operation = LastOperation::Request(lent.op);
@@ -390,14 +388,11 @@ impl Endpoint {
         }
         figures.last_zxid = zxid;
         figures.last_response = self.now;
-        figures.last_latency_ms = latency_ms;
-        figures.latency.record(latency_ms);
-        self.stats.latency.record(latency_ms);
         self.stats.record_response(length);
         // A ping is answered as one, whatever number it came under.
         let xid = if lent.op == Op::Ping { Xid::PING } else { lent.xid };
         let header = ReplyHeader { xid, zxid, error: reply.error };
-        self.write(conn, reply.hold, 1, |out| {
+        self.write(conn, reply.hold, Some(lent.arrived), |out| {
             let length = u32::try_from(length).unwrap_or(u32::MAX);
             let mut start = [0; LENGTH_BYTES + ReplyHeader::LENGTH];
             start[..LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());

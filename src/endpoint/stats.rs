@@ -33,7 +33,8 @@ macro_rules! counters {
         #[derive(Clone, PartialEq, Eq, Debug, Default)]
         #[non_exhaustive]
         pub struct Stats {
-            /// Latency of all requests, from the arrival of their last byte to the reply.
+            /// Latency of all requests, from the arrival of their last byte to the moment when the
+            /// reply may leave.
             pub latency: Latency,
             /// Bytes of the newest reply, of the shortest and of the longest; `None` before any.
             pub response_lengths: Option<ResponseLengths>,

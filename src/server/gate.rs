@@ -154,9 +154,9 @@ impl Gate {
         }
     }
 
-    /// Files of the log made since the start.
-    pub(super) fn log_files_made(&self) -> u64 {
-        self.log.as_ref().map_or(0, |groups| groups.writer.files_made())
+    /// Files of the log that got as long as they may, since the start.
+    pub(super) fn log_files_filled(&self) -> u64 {
+        self.log.as_ref().map_or(0, |groups| groups.writer.files_filled())
     }
 
     /// Bytes of records written to the log since the start.

@@ -3,8 +3,9 @@
 //! A snapshot is due after a number of transactions, or of bytes of the log, that chance moves
 //! between half of the limit and all of it: servers started together then do not write together. It
 //! begins between two commit groups, and the log goes on in another file, so old files can go as a
-//! whole. One that is due while another is being written is skipped; one that failed is tried again
-//! once the log has gone on in another file.
+//! whole. One that is due while another is being written is skipped. One that failed is tried again
+//! when the next one is due, or once a file of the log is full: never at once, since each one has
+//! the log make a file.
 //!
 //! A tree that snapshots and logs on disk do not tell gets a snapshot of its own first: until it is
 //! there for good, no record is written that would count on it.
@@ -52,7 +53,7 @@ pub(super) struct Snapshots {
     transactions: Trigger,
     bytes: Option<Trigger>,
     rng: Rng,
-    /// Log files made when a snapshot failed: with the next one it is due again.
+    /// Full files of the log when a snapshot failed: with the next one it is due again.
     failed_at: Option<u64>,
     /// When the one that is being written began.
     started: Instant,
@@ -158,7 +159,8 @@ impl Server {
         let Some(snapshots) = &mut self.snapshots else { return };
         let (applied, bytes) = (self.gate.applied().0, self.gate.log_bytes());
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        let retries = || snapshots.failed_at.is_some_and(|made| made < self.gate.log_files_made());
+        let retries =
+            || snapshots.failed_at.is_some_and(|full| full < self.gate.log_files_filled());
         let is_due = snapshots.transactions.is_due(applied)
             || snapshots.bytes.as_ref().is_some_and(|trigger| trigger.is_due(bytes))
             || retries();
@@ -245,7 +247,7 @@ impl Server {
             Some(Setback::Snapshot(_)) if snapshots.is_base => self.fail(Failure::Storage(error)),
             Some(Setback::Snapshot(zxid)) => {
                 snapshots.stats.snapshots_failed += 1;
-                snapshots.failed_at = Some(self.gate.log_files_made());
+                snapshots.failed_at = Some(self.gate.log_files_filled());
                 self.tree.end_snapshot();
                 self.events.push_back(Event::SnapshotFailed { zxid, error });
             }
@@ -317,7 +319,88 @@ impl Purges {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::{
+        server::{Action, Durability, Recovered},
+        storage::{Dir, File, Lane},
+        tree::Tree,
+    };
+
+    /// A server over a store that has all it needs, and this besides.
+    fn recovered(set: impl FnOnce(&mut KnownFiles), config: Config) -> Server {
+        let mut tree = Tree::new(crate::tree::Config::default(), &mut Rng::new(1));
+        tree.restore_zxid(Zxid(100));
+        let mut recovered = Recovered::new(tree, 1);
+        recovered.files.is_reproducible = true;
+        set(&mut recovered.files);
+        let mut whole = crate::server::Config::default();
+        whole.durability = Durability::Logged(config);
+        Server::new(Arc::new(whole), Instant::from_millis(1), 1, recovered)
+    }
+
+    /// What the server asks for, by lane.
+    fn asked(server: &mut Server) -> Vec<(Lane, &'static str)> {
+        let mut asked = Vec::new();
+        while let Some(action) = server.poll_action() {
+            if let Action::Store { lane, op, .. } = action {
+                asked.push((lane, op.name()));
+            }
+        }
+        server.check_invariants();
+        asked
+    }
+
+    fn connect(server: &mut Server) {
+        let now = Instant::from_millis(2);
+        let conn = server.handle_accept(now, ([127, 0, 0, 1], 1).into()).unwrap();
+        server.handle_input(now, conn, &[&[0, 0, 0, 44][..], &[0; 44]].concat());
+    }
+
+    #[test]
+    fn what_was_replayed_counts_towards_the_next_snapshot() {
+        let config = || Config { snapshot_transactions: 1_000, ..Config::default() };
+        let begins = |replayed: u64, bytes: u64| {
+            let mut server = recovered(
+                |files| {
+                    files.transactions_replayed = replayed;
+                    files.bytes_replayed = bytes;
+                },
+                config(),
+            );
+            assert_eq!(server.poll_event(), None, "nothing has come to the log");
+            connect(&mut server);
+            asked(&mut server);
+            let is_begin = |event| matches!(event, Event::SnapshotStarted { zxid: Zxid(101) });
+            std::iter::from_fn(|| server.poll_event()).any(is_begin)
+        };
+        assert!(!begins(0, 0) && !begins(498, 0));
+        assert!(begins(999, 0) && begins(0, 4 << 30));
+    }
+
+    #[test]
+    fn what_an_earlier_start_left_is_repaired_and_removed_at_once() {
+        let log = File { dir: Dir::Log, name: "log.5".into() };
+        let leftover = File { dir: Dir::Snapshot, name: "tmp.snapshot.7".into() };
+        let mut server = recovered(
+            |files| {
+                files.logs = vec![(Zxid(5), log.clone())];
+                files.repairs = vec![
+                    FileOp::Truncate { file: log.clone(), length: 99 },
+                    FileOp::Sync { file: log },
+                ];
+                files.leftovers = vec![leftover];
+            },
+            Config::default(),
+        );
+        connect(&mut server);
+        let asked = asked(&mut server);
+        let of = |wanted| asked.iter().filter(move |(lane, _)| *lane == wanted).map(|(_, op)| *op);
+        let log = ["truncate", "sync", "create", "append", "sync", "sync directory"];
+        assert_eq!(of(Lane::Log).collect::<Vec<_>>(), log);
+        assert_eq!(of(Lane::Snapshot).collect::<Vec<_>>(), ["remove", "sync directory"]);
+    }
 
     #[test]
     fn a_trigger_is_due_between_half_of_its_limit_and_all_of_it() {

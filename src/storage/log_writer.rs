@@ -33,8 +33,8 @@ pub(crate) struct LogWriter {
     length_max: u64,
     /// Whether a group waits until it would survive a power cut.
     syncs: bool,
-    /// Files made.
-    files_made: u64,
+    /// Files that got as long as they may.
+    files_filled: u64,
     /// Bytes of records written.
     bytes: u64,
     next_ticket: Ticket,
@@ -55,7 +55,7 @@ impl LogWriter {
             reserve: config.reserve,
             length_max: config.log_length_max.unwrap_or(u64::MAX),
             syncs: config.sync,
-            files_made: 0,
+            files_filled: 0,
             bytes: 0,
             next_ticket: Ticket(1),
             operations: VecDeque::new(),
@@ -85,6 +85,7 @@ impl LogWriter {
         };
         if self.file.as_ref().is_some_and(|(_, length)| *length >= self.length_max) {
             self.roll();
+            self.files_filled += 1;
         }
         let mut ticket = self.queue(FileOp::Append { file: file.clone(), bytes: bytes.into() });
         if self.syncs {
@@ -116,9 +117,9 @@ impl LogWriter {
         self.files.retain(|(_, file)| !removed.contains(file));
     }
 
-    /// Files made since the start.
-    pub(crate) const fn files_made(&self) -> u64 {
-        self.files_made
+    /// Files that got as long as they may, since the start.
+    pub(crate) const fn files_filled(&self) -> u64 {
+        self.files_filled
     }
 
     /// Bytes of records written since the start.
@@ -132,7 +133,6 @@ impl LogWriter {
         // One of the same name held no record: the recovery would have gone past it.
         self.files.retain(|(_, other)| *other != file);
         self.files.push((first, file.clone()));
-        self.files_made += 1;
         file
     }
 
@@ -196,7 +196,7 @@ mod tests {
             (operations, newest),
             (vec!["append log.1f".into(), "sync log.1f".into()], Some(second))
         );
-        assert_eq!((writer.bytes(), writer.files_made()), (6, 1));
+        assert_eq!((writer.bytes(), writer.files_filled()), (6, 0));
     }
 
     #[test]
@@ -225,6 +225,7 @@ mod tests {
         }
         let firsts: Vec<_> = writer.files().iter().map(|(first, _)| first.0).collect();
         assert_eq!(firsts, [1, 3, 5]);
+        assert_eq!(writer.files_filled(), 2);
     }
 
     #[test]

@@ -29,9 +29,12 @@ pub use log_reader::{LogItem, LogReader, LogRecord, RECORD_LENGTH_MAX};
 pub use log_scan::{LogScan, ScanItem};
 pub(crate) use log_writer::LogWriter;
 pub use operation::{Dir, File, FileOp, Lane, StorageError};
-pub use recovered::Recovered;
 pub(crate) use recovered::{KnownFiles, KnownSnapshot};
-pub use recovery::{FileInfo, ReadRequest, Recovery, RecoveryConfig, RecoveryError, RecoveryEvent};
+pub use recovered::{Recovered, RecoverySummary};
+pub use recovery::{
+    FileInfo, ReadRequest, Recovery, RecoveryConfig, RecoveryError, RecoveryEvent,
+    RecoveryProgress, SnapshotProblem,
+};
 pub(crate) use retention::Purge;
 pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotEncoder};
 pub use snapshot_damage::{SnapshotDamage, SnapshotDamageKind, SnapshotPart};

@@ -3,6 +3,24 @@
 use super::operation::{File, FileOp};
 use crate::{ids::Zxid, tree::Tree};
 
+/// How a recovery went.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct RecoverySummary {
+    /// The snapshot that was used; none where there is none.
+    pub snapshot: Option<File>,
+    /// The newest transaction.
+    pub zxid: Zxid,
+    /// Logs that were read, whole or in part.
+    pub logs_read: usize,
+    /// Transactions that did not fit, as it is where a snapshot was taken while they went on.
+    pub misfits: u64,
+    /// How often the tree's digest was not the one in the files.
+    pub digest_mismatches: u64,
+    /// Ephemerals of unknown sessions that were removed.
+    pub orphans_removed: usize,
+}
+
 /// What a server starts from: a tree that was brought up to date, and where its storage goes on.
 #[derive(Debug, Default)]
 pub struct Recovered {
@@ -33,6 +51,8 @@ pub(crate) struct KnownFiles {
     /// Transactions replayed on top of the snapshot, and the bytes of their records.
     pub(crate) transactions_replayed: u64,
     pub(crate) bytes_replayed: u64,
+    /// How all this was found out.
+    pub(crate) summary: RecoverySummary,
 }
 
 /// A snapshot on disk.
@@ -57,12 +77,67 @@ impl Recovered {
     /// empty.
     #[must_use]
     pub fn new(tree: Tree, newest_ms: i64) -> Self {
-        Self { tree: Some(tree), newest_ms, files: KnownFiles::default() }
+        Self { tree: Some(tree), newest_ms, ..Self::default() }
     }
 
-    /// The tree, to look at; `None` is a fresh one.
+    /// The tree; none is a fresh one.
     #[must_use]
     pub const fn tree(&self) -> Option<&Tree> {
         self.tree.as_ref()
+    }
+
+    /// The newest transaction.
+    #[must_use]
+    pub fn zxid(&self) -> Zxid {
+        self.tree.as_ref().map_or(Zxid::ZERO, Tree::last_zxid)
+    }
+
+    /// The time of the newest transaction, in milliseconds of Unix time.
+    #[must_use]
+    pub const fn newest_ms(&self) -> i64 {
+        self.newest_ms
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.tree.as_ref().map_or(0, |tree| tree.sessions().len())
+    }
+
+    /// How the recovery went.
+    #[must_use]
+    pub const fn summary(&self) -> &RecoverySummary {
+        &self.files.summary
+    }
+
+    /// Transactions replayed on top of the snapshot.
+    #[must_use]
+    pub const fn transactions_replayed(&self) -> u64 {
+        self.files.transactions_replayed
+    }
+
+    /// The bytes of their records.
+    #[must_use]
+    pub const fn bytes_replayed(&self) -> u64 {
+        self.files.bytes_replayed
+    }
+
+    /// What a server does to the log's files before it writes its first record.
+    #[must_use]
+    pub fn repairs(&self) -> &[FileOp] {
+        &self.files.repairs
+    }
+
+    /// Files that a server removes before it writes its first snapshot.
+    #[must_use]
+    pub fn leftovers(&self) -> &[File] {
+        &self.files.leftovers
+    }
+
+    /// Whether the newest valid snapshot and the logs behind it give this very tree. If not, a
+    /// server begins with a snapshot.
+    #[must_use]
+    pub const fn is_reproducible(&self) -> bool {
+        self.files.is_reproducible
     }
 }

@@ -341,7 +341,7 @@ impl Waiting {
 
 impl Budget {
     /// Whether one more may be looked at, which counts as looking.
-    const fn allows(&mut self, out: &Vec<u8>) -> bool {
+    const fn allows(&mut self, out: &[u8]) -> bool {
         self.looks = self.looks.saturating_sub(1);
         self.looks > 0 && out.len() < self.end
     }

@@ -143,7 +143,7 @@ pub struct World<S = TestStore> {
     pub(super) store: S,
     pub(super) events: Vec<Event>,
     pub(super) has_failed: bool,
-    /// Whether its store gave the server a reason to.
+    /// Whether an operation on a snapshot has failed, which the server may not survive.
     pub(super) may_fail: bool,
     is_finished: bool,
 }
