@@ -22,6 +22,7 @@
 //! a process are polled until a [`Deadline`].
 
 pub mod client;
+pub mod crash;
 mod deadline;
 mod ensemble;
 mod group;
@@ -31,6 +32,7 @@ pub mod oracle;
 mod ports;
 mod program;
 mod proxy;
+pub mod relay;
 pub mod scenarios;
 mod scripted;
 mod server;
@@ -41,7 +43,7 @@ mod terminal;
 pub use deadline::Deadline;
 pub use ensemble::Ensemble;
 pub use group::ProcessGroup;
-pub use need::{enabled, in_ci, need, skipped, trace_if_wanted};
+pub use need::{enabled, in_ci, need, number, seed, skipped, trace_if_wanted};
 pub use options::Options;
 pub use ports::{four_letter_word, free_port};
 pub use program::{Kind, Program, data_path, need_python};

@@ -1,6 +1,8 @@
 //! What happens where foreign programs are not wanted, or not installed.
 
+use std::collections::hash_map::RandomState;
 use std::env;
+use std::hash::BuildHasher as _;
 use std::io::{self, Write as _};
 
 /// Returns what was found. Where nothing was, a run under `CI=true` fails, because a peer test
@@ -33,6 +35,29 @@ pub fn enabled() -> bool {
 #[must_use]
 pub fn in_ci() -> bool {
     env::var("CI").is_ok_and(|value| value == "true")
+}
+
+/// The seed of a random test: what `ZK_SEED` says, or a fresh one. Prints how to repeat the run.
+///
+/// # Panics
+///
+/// When `ZK_SEED` is set and no number.
+#[must_use]
+pub fn seed() -> u64 {
+    let seed = number("ZK_SEED").unwrap_or_else(|| RandomState::new().hash_one("seed"));
+    println!("replay with ZK_SEED={seed}");
+    seed
+}
+
+/// A number in the environment.
+///
+/// # Panics
+///
+/// When it is set and no number.
+#[must_use]
+pub fn number(name: &str) -> Option<u64> {
+    let value = env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number")))
 }
 
 /// With `ZK_TRACE` in the environment, prints what the drivers log.

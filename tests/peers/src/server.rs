@@ -71,6 +71,12 @@ impl Server {
         self.program.kind()
     }
 
+    /// The program that serves.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
     /// The loopback address it listens on; it stays the same over a restart.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -155,6 +161,27 @@ impl Server {
     fn signal(&self, signal: Signal) -> io::Result<()> {
         let child = self.child.as_ref().ok_or_else(not_running)?;
         Ok(kill_process(Pid::from_child(child), signal)?)
+    }
+
+    /// From the next start on, this program serves the directory.
+    pub fn hand_over(&mut self, program: &Program) {
+        self.program = program.clone();
+    }
+
+    /// From the next start on, the server runs with these options.
+    pub fn configure(&mut self, options: &Options) {
+        self.options = options.clone();
+    }
+
+    /// A server with a copy of this one's data, on a port of its own, that is not started yet.
+    ///
+    /// # Errors
+    ///
+    /// If the data cannot be copied.
+    pub fn copy(&self, program: &Program) -> io::Result<Self> {
+        let copy = Self::new(program, &self.options, free_port()?)?;
+        copy_tree(&self.data_path(), &copy.data_path())?;
+        Ok(copy)
     }
 
     /// Stops the server if it runs, removes its data, and starts it on the same address.
@@ -295,6 +322,20 @@ impl Drop for Server {
 
 fn not_running() -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, "the server is not running")
+}
+
+fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_tree(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Both calls fail only for a process that has been waited for already.

@@ -4,7 +4,7 @@
 use std::env;
 
 use zookeeper_peers::oracle::Plan;
-use zookeeper_peers::{Kind, Program};
+use zookeeper_peers::{Kind, Program, number};
 
 /// Enough for the continuous run; the full one is asked for with `ZK_OPERATIONS`.
 const OPERATIONS: usize = 5_000;
@@ -43,9 +43,4 @@ fn run(theirs: Program, ours: Program) {
         Ok(summary) => println!("{summary}"),
         Err(failure) => panic!("{failure}"),
     }
-}
-
-fn number(name: &str) -> Option<u64> {
-    let value = env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number")))
 }

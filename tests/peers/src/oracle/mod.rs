@@ -14,7 +14,7 @@ mod expected;
 mod generator;
 mod judge;
 mod malformed;
-mod pools;
+pub(crate) mod pools;
 mod requests;
 mod runner;
 mod scenes;

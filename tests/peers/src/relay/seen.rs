@@ -1,0 +1,84 @@
+//! What is compared when a directory changes hands.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use crate::relay::picture::Picture;
+use crate::server::Server;
+
+/// A server with nothing under way.
+#[derive(Debug)]
+pub(super) struct Seen {
+    picture: Picture,
+    recovered_zxid: String,
+    newest_zxid: String,
+    digests: BTreeMap<String, String>,
+}
+
+impl Seen {
+    pub(super) fn of(server: &Server) -> io::Result<Self> {
+        // The session that takes the picture begins and ends with a transaction.
+        let recovered_zxid = zxid(server)?;
+        let picture = Picture::take(server.address());
+        let newest_zxid = zxid(server)?;
+        Ok(Self { picture, recovered_zxid, newest_zxid, digests: digests(server)? })
+    }
+
+    /// The newest zxid before anything was looked at.
+    pub(super) fn recovered_zxid(&self) -> &str {
+        &self.recovered_zxid
+    }
+
+    /// The newest zxid.
+    pub(super) fn newest_zxid(&self) -> &str {
+        &self.newest_zxid
+    }
+
+    /// How many digests of the tree both servers know.
+    ///
+    /// # Panics
+    ///
+    /// If `after` does not show the same, with everything up to `zxid` recovered and no more.
+    pub(super) fn assert_same(&self, zxid: &str, after: &Self, what: &str) -> usize {
+        self.picture.assert_same(&after.picture, what);
+        assert_eq!(zxid, after.recovered_zxid, "{what}: the newest zxid");
+        let mut count = 0;
+        for (zxid, digest) in &self.digests {
+            if let Some(other) = after.digests.get(zxid) {
+                count += 1;
+                assert_eq!(digest, other, "{what}: the tree's digest at {zxid}");
+            }
+        }
+        count
+    }
+}
+
+/// What Apache's server says of the superuser's `auth` in an ACL, and of a four-letter word that
+/// comes while it starts.
+const NOTHING: [&str; 2] =
+    ["Missing AuthenticationProvider for super", "Error closing a command socket"];
+
+/// Lines of a server's log that none should have written.
+pub(super) fn complaints(log: &str) -> Vec<&str> {
+    let is_complaint = |line: &&str| {
+        let is_error = !NOTHING.iter().any(|words| line.contains(words))
+            && line.split_whitespace().any(|word| word == "ERROR");
+        let names_digest = line.to_lowercase().contains("digest");
+        let is_unlike = ["mismatch", "not match", "differ"].iter().any(|word| line.contains(word));
+        is_error || names_digest && is_unlike
+    };
+    log.lines().filter(is_complaint).collect()
+}
+
+fn zxid(server: &Server) -> io::Result<String> {
+    let text = server.four_letter_word("srvr")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Zxid: "));
+    line.map(str::to_owned).ok_or_else(|| io::Error::other(format!("no zxid in {text:?}")))
+}
+
+/// Digests by zxid, of every 128th transaction, as both servers remember them.
+fn digests(server: &Server) -> io::Result<BTreeMap<String, String>> {
+    let text = server.four_letter_word("hash")?;
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    Ok(lines.map(|(zxid, digest)| (zxid.to_owned(), digest.to_owned())).collect())
+}
