@@ -5,6 +5,7 @@
 
 mod compression;
 mod config;
+mod continuity;
 mod log;
 mod log_damage;
 mod log_reader;
@@ -23,6 +24,7 @@ mod tail_check;
 
 pub use compression::{Compression, CompressionDamage};
 pub use config::{Config, Retention};
+pub use continuity::follows;
 pub use log::{LOG_MAGIC, LOG_VERSION, RECORD_END, encode_file_header, encode_record};
 pub use log_damage::{LogDamage, LogDamageKind};
 pub use log_reader::{LogItem, LogReader, LogRecord, RECORD_LENGTH_MAX};
@@ -33,7 +35,7 @@ pub(crate) use recovered::{KnownFiles, KnownSnapshot};
 pub use recovered::{Recovered, RecoverySummary};
 pub use recovery::{
     FileInfo, ReadRequest, Recovery, RecoveryConfig, RecoveryError, RecoveryEvent,
-    RecoveryProgress, SnapshotProblem,
+    RecoveryProgress, SnapshotProblem, log_zxid, snapshot_zxid,
 };
 pub(crate) use retention::Purge;
 pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotEncoder};

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     ids::{SessionId, Zxid},
     path,
-    wire::AclList,
+    wire::{AclList, CreateKind},
 };
 
 /// A znode as a snapshot holds it.
@@ -55,6 +55,19 @@ pub struct StoredStat {
     pub aversion: i32,
     /// Whom it belongs to: zero, a session, or what marks a container or a TTL znode.
     pub owner: i64,
+}
+
+impl StoredStat {
+    /// What becomes of the znode by itself, as a tree with these settings reads its owner.
+    #[must_use]
+    pub fn kind(&self, config: &Config) -> CreateKind {
+        match Owner::of_code(self.owner, config) {
+            Owner::Nobody => CreateKind::Persistent,
+            Owner::Session(_) => CreateKind::Ephemeral,
+            Owner::Container => CreateKind::Container,
+            Owner::Ttl(ttl_ms) => CreateKind::Ttl(ttl_ms),
+        }
+    }
 }
 
 /// Why a znode of a snapshot cannot be put into the tree.
@@ -232,6 +245,11 @@ mod tests {
             assert_eq!(Owner::of_code(owner.code(), &config(true, false)), owner);
         }
         assert_eq!(Owner::Ttl(5).code().to_be_bytes(), [0xff, 0, 0, 0, 0, 0, 0, 5]);
+        let kind = |owner: Owner| {
+            StoredStat { owner: owner.code(), ..StoredStat::default() }.kind(&config(true, false))
+        };
+        assert_eq!(kind(Owner::Ttl(5)), CreateKind::Ttl(5));
+        assert_eq!(kind(Owner::Session(SessionId(7))), CreateKind::Ephemeral);
     }
 
     #[test]

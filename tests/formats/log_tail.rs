@@ -5,15 +5,12 @@ use zookeeper_core::{
     storage::{LogDamageKind, LogScan, LogTail, RECORD_LENGTH_MAX, ScanItem, TailState},
 };
 
-use crate::{
-    fixtures::{LOG_1, LOG_29, PADDING},
-    records::Log,
-};
+use crate::fixtures::{LOG_1, LOG_29, PADDING, records::Log};
 
 const SECTOR: usize = 512;
 
 /// Where records start, and what follows them.
-pub fn scan(bytes: &[u8], chunk: usize) -> (Vec<usize>, LogTail) {
+pub(crate) fn scan(bytes: &[u8], chunk: usize) -> (Vec<usize>, LogTail) {
     let mut scan = LogScan::new(RECORD_LENGTH_MAX);
     let mut chunks = bytes.chunks(chunk);
     let mut starts = Vec::new();
@@ -69,7 +66,7 @@ fn a_log_cut_anywhere_is_torn_or_ends_there() {
         let starts = scan(log, 4096).0;
         for length in 16..log.len() {
             let (found, tail) = scan(&log[..length], 1000);
-            let last = starts.iter().copied().filter(|at| *at <= length).last().unwrap_or(16);
+            let last = starts.iter().copied().rfind(|at| *at <= length).unwrap_or(16);
             assert_eq!(tail.offset, last as u64, "cut to {length}");
             assert_eq!(found, starts.iter().copied().filter(|at| *at < last).collect::<Vec<_>>());
             // The first bytes of a checksum are zero, and zeros are an end.

@@ -5,6 +5,5 @@ mod fixtures;
 
 mod log_reader;
 mod log_tail;
-mod records;
 mod snapshot_damage;
 mod snapshot_reader;

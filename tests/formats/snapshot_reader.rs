@@ -14,7 +14,7 @@ use crate::fixtures::{
 };
 
 /// Calls back with every item but the last.
-pub fn read(
+pub(crate) fn read(
     compression: Compression,
     bytes: &[u8],
     chunk: usize,
@@ -42,7 +42,7 @@ pub fn read(
 }
 
 /// All items as text.
-pub fn texts(compression: Compression, bytes: &[u8], chunk: usize) -> Vec<String> {
+pub(crate) fn texts(compression: Compression, bytes: &[u8], chunk: usize) -> Vec<String> {
     let mut texts = Vec::new();
     read(compression, bytes, chunk, |item| texts.push(format!("{item:?}"))).unwrap();
     texts
@@ -97,7 +97,7 @@ fn every_znode_is_what_a_client_saw() {
     let mut seen = seen();
     seen.sort();
     assert_eq!(nodes, seen);
-    let ids = [0x1_0000_172c_9400_01, 0x1_0000_173f_d400_00].map(SessionId);
+    let ids = [0x0100_0017_2c94_0001, 0x0100_0017_3fd4_0000].map(SessionId);
     assert_eq!(sessions, ids.map(|id| (id, 40_000)));
     // A server that has done nothing since its start has no digest to write.
     assert_eq!(digest, Some((Zxid(0), 0)));

@@ -10,6 +10,7 @@ use clap::{
 use crate::{
     client::{ClientCommand, ClientOptions, ShellArguments},
     listen::Listen,
+    offline::OfflineCommand,
 };
 
 /// A ZooKeeper server, a client and a shell in one binary.
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     /// Type commands at a prompt.
     Shell(ShellArguments),
     #[command(flatten)]
+    Offline(OfflineCommand),
+    #[command(flatten)]
     Client(ClientCommand),
 }
 
@@ -48,10 +51,15 @@ impl Arguments {
         let mut definition = definition();
         let matches = definition.try_get_matches_from_mut(words)?;
         let arguments = Self::from_arg_matches(&matches)?;
-        // The server does not connect anywhere. Variables of the environment are for others.
-        if matches!(arguments.command, None | Some(Command::Serve(_))) {
+        // These do not connect anywhere. Variables of the environment are for others.
+        let foreign: &[&str] = match arguments.command {
+            None | Some(Command::Serve(_)) => &ClientOptions::NAMES,
+            Some(Command::Offline(_)) => &ClientOptions::CONNECTION_NAMES,
+            Some(Command::Shell(_) | Command::Client(_)) => &[],
+        };
+        if !foreign.is_empty() {
             let given = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
-            if let Some(name) = ClientOptions::NAMES.into_iter().find(|name| given(name)) {
+            if let Some(name) = foreign.iter().find(|name| given(name)) {
                 let name = name.replace('_', "-");
                 let message = format!("--{name} is for the client's commands");
                 return Err(definition.error(ErrorKind::ArgumentConflict, message));
@@ -61,12 +69,22 @@ impl Arguments {
     }
 }
 
-/// The definition, in which the client's options do not show up with the server's.
+/// The definition, in which the client's options do not show up with those who do not connect.
 fn definition() -> clap::Command {
     let definition = Arguments::command();
     let options: Vec<clap::Arg> =
         definition.get_arguments().filter(|option| option.is_global_set()).cloned().collect();
-    definition.mut_subcommand("serve", |serve| serve.args(options.into_iter().map(hidden)))
+    let of_connections = |option: &clap::Arg| {
+        ClientOptions::CONNECTION_NAMES.iter().any(|name| option.get_id() == name)
+    };
+    let connection: Vec<clap::Arg> =
+        options.iter().filter(|o| of_connections(o)).cloned().collect();
+    let definition =
+        definition.mut_subcommand("serve", |serve| serve.args(options.into_iter().map(hidden)));
+    ["log", "snapshot", "data"].into_iter().fold(definition, |definition, name| {
+        let options = connection.clone().into_iter().map(hidden);
+        definition.mut_subcommand(name, |command| command.args(options))
+    })
 }
 
 /// An option of its own takes the place of a global one.
@@ -206,6 +224,11 @@ mod tests {
             &["zk", "create", "-t", "0", "/a"],
             &["zk", "get", "a"],
             &["zk", "4lw", "toolong"],
+            &["zk", "log"],
+            &["zk", "log", "dump"],
+            &["zk", "log", "dump", "f", "--server", "a:1"],
+            &["zk", "--timeout", "1s", "log", "stat", "f"],
+            &["zk", "log", "dump", "f", "--from", "x"],
         ] {
             assert!(parse(line).is_err(), "{line:?}");
         }
@@ -228,6 +251,10 @@ mod tests {
         let error = parse(&["zk", "serve", "--help"]).expect_err("help");
         let help = error.render().to_string();
         assert!(help.contains("--listen") && !help.contains("--server"), "{help}");
+        let help = parse(&["zk", "log", "dump", "--help"]).expect_err("help").render().to_string();
+        assert!(help.contains("--json") && !help.contains("--server"), "{help}");
+        let arguments = parse(&["zk", "log", "dump", "f", "--json"]).expect("valid");
+        assert!(arguments.client.json);
     }
 
     fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {

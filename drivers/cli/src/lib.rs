@@ -1,13 +1,14 @@
 //! The `zk` command line: a ZooKeeper server, a client and a shell in one binary.
 //!
 //! `zk serve` runs a server, and so does `zk` alone. [`zoo_cfg`] reads Apache ZooKeeper's
-//! configuration file. `zk shell` and `zk ls`, `zk get` and so on are clients of any server.
+//! configuration file. `zk shell` and `zk ls`, `zk get` and so on are clients of any server. `zk log` looks into files.
 
 mod args;
 mod client;
 mod exit;
 mod listen;
 mod logging;
+mod offline;
 mod serve;
 mod signals;
 pub mod zoo_cfg;
@@ -23,6 +24,7 @@ pub fn run() -> ExitCode {
     let arguments = match command.unwrap_or_default() {
         Command::Serve(arguments) => arguments,
         Command::Shell(arguments) => return client::run_shell(&options, &arguments),
+        Command::Offline(command) => return offline::run(&command, options.json),
         Command::Client(command) => return client::run(&options, &command),
     };
     match serve::run(&arguments) {

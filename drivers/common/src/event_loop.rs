@@ -5,16 +5,17 @@
 //! so what was not finished in a turn is remembered in the queue of those with work, and a
 //! connection that always has more goes behind all others each time.
 
+mod accepting;
+
 use std::{
     collections::VecDeque,
     hash::{BuildHasher, RandomState},
-    io,
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant as SystemInstant},
 };
 
-use tracing::{debug, warn};
+use tracing::debug;
 use zookeeper_core::{
     ConnId, Disconnect, Instant,
     server::{Action, Event, Failure, Server},
@@ -22,14 +23,14 @@ use zookeeper_core::{
 
 use crate::{
     Config,
-    accept::{Accepted, Listener},
+    accept::Listener,
     clock::{self, Clock},
     closing::ClosingSockets,
     connection::{Connection, Input, Output, Written},
     environment::Host,
     error::{BindError, RunError},
     handle::Signal,
-    listen::{listen, set_options},
+    listen::listen,
     log,
     poll::{Poll, Readiness, Source},
     store::Store,
@@ -37,8 +38,6 @@ use crate::{
 
 /// Bytes read at a time.
 const BUFFER_LENGTH: usize = 64 << 10;
-/// Connections accepted in a turn, over all listeners.
-const ACCEPTS_PER_TURN: usize = 128;
 /// Connections looked after in a turn.
 const CONNECTIONS_PER_TURN: usize = 256;
 /// Bytes read in a turn, not counting the last read.
@@ -267,81 +266,6 @@ impl<P: Poll> EventLoop<P> {
         self.closing.expire(self.now);
     }
 
-    fn accept(&mut self) {
-        let mut left = ACCEPTS_PER_TURN;
-        let mut idle = 0;
-        // One of each listener in turn, until all are idle.
-        for index in (0..self.listeners.len()).cycle() {
-            if left == 0 || idle == self.listeners.len() {
-                return;
-            }
-            idle += 1;
-            match self.accept_from(index) {
-                Accepted::Stream(stream, peer) => {
-                    self.has_room = true;
-                    self.admit(stream, peer);
-                    idle = 0;
-                    left -= 1;
-                }
-                Accepted::Again => {
-                    idle = 0;
-                    left -= 1;
-                }
-                Accepted::None => {}
-                Accepted::NoRoom(error) => self.make_room(index, &error),
-            }
-        }
-    }
-
-    fn accept_from(&mut self, index: usize) -> Accepted {
-        self.listeners[index].accept(self.now, self.config.accept_backoff, &mut self.poll)
-    }
-
-    /// The system has no room for a connection: closing sockets do not have to stay.
-    fn make_room(&mut self, index: usize, error: &io::Error) {
-        let address = self.listeners[index].address();
-        let connections = self.server.connection_count();
-        if self.closing.clear() {
-            self.listeners[index].resume();
-        } else if self.has_room {
-            self.has_room = false;
-            warn!(%address, %error, connections, "cannot accept: waiting for room");
-        } else {
-            debug!(%address, %error, connections, "still cannot accept");
-        }
-    }
-
-    /// Asks the server about a new connection. One that is refused is dropped at once.
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
-        if let Err(error) = set_options(&stream, self.config.keep_alive) {
-            // The peer is gone already.
-            debug!(%peer, %error, "connection lost");
-            return;
-        }
-        let id = match self.server.handle_accept(self.now, peer) {
-            Ok(id) => id,
-            Err(error) => {
-                debug!(%peer, %error, "connection refused");
-                return;
-            }
-        };
-        let slot = id.slot() as usize;
-        match self.poll.register(stream, Source::Connection(slot)) {
-            Ok(stream) => {
-                debug!(%peer, "connection accepted");
-                let connection = Connection::new(stream, peer, id);
-                if self.connections.len() <= slot {
-                    self.connections.resize_with(slot + 1, || None);
-                }
-                self.connections[slot] = Some(connection);
-            }
-            Err(error) => {
-                warn!(%peer, %error, "cannot wait for a connection");
-                self.server.handle_eof(self.now, id, Disconnect::Other(error.kind()));
-            }
-        }
-    }
-
     /// Looks after connections with work, oldest first.
     fn serve(&mut self) {
         let mut bytes = 0;
@@ -457,7 +381,7 @@ impl<P: Poll> EventLoop<P> {
             self.drain_events();
             let Some(action) = self.server.poll_action() else {
                 // Actions make events too.
-                if self.drain_events() { continue } else { return }
+                if self.drain_events() { continue } else { break }
             };
             match action {
                 Action::Transmit(id) => self.transmit(id),
@@ -469,12 +393,15 @@ impl<P: Poll> EventLoop<P> {
                     }
                 }
                 Action::Close(id) => self.close(id),
-                Action::Store { lane, ticket, op } => match &self.store {
-                    Some(store) => store.submit(lane, ticket, op),
+                Action::Store { lane, ticket, op } => match &mut self.store {
+                    Some(store) => store.add(lane, ticket, op),
                     None => debug_assert!(false, "a server in memory stores nothing"),
                 },
                 other => debug_assert!(false, "{other:?} is yet to be invented"),
             }
+        }
+        if let Some(store) = &mut self.store {
+            store.submit();
         }
     }
 

@@ -28,6 +28,15 @@ pub(crate) fn event(event: &Event, peer: Option<SocketAddr>) {
                 info!(session, peer, %reason, "connection closed");
             }
         }
+        Event::SnapshotStarted { zxid } => debug!(%zxid, "snapshot started"),
+        Event::SnapshotStored { zxid, bytes, duration } => {
+            info!(%zxid, bytes, ?duration, "snapshot stored");
+        }
+        Event::SnapshotFailed { zxid, error } => {
+            warn!(%zxid, %error, "snapshot given up; older ones stay, and it is tried again");
+        }
+        Event::FilesPurged { files } => info!(?files, "old files removed"),
+        Event::PurgeFailed { error } => warn!(%error, "old files stay for now"),
         Event::Failed(failure) => error!(%failure, "server failed"),
         // Events are added as the server grows.
         other => debug!(event = ?other),
@@ -36,7 +45,13 @@ pub(crate) fn event(event: &Event, peer: Option<SocketAddr>) {
 
 /// Logs what an operator should hear about a recovery.
 pub(crate) fn recovery(event: &RecoveryEvent) {
-    warn!(?event, "recovery");
+    match event {
+        RecoveryEvent::Fresh
+        | RecoveryEvent::SnapshotLoaded { .. }
+        | RecoveryEvent::Leftover { .. }
+        | RecoveryEvent::EmptyLog { .. } => info!("recovering: {event}"),
+        _ => warn!("recovering: {event}"),
+    }
 }
 
 /// Whether clients that behave end this way.

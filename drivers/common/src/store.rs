@@ -7,6 +7,7 @@ use zookeeper_core::{
     Instant, Ticket,
     server::{Durability, Recovered, Server},
     storage::{FileOp, Lane, RecoveryConfig},
+    tree,
 };
 use zookeeper_disk::{Disk, Lanes};
 
@@ -16,6 +17,9 @@ use crate::{Config, error::BindError, handle::Signal, log};
 #[derive(Debug)]
 pub(crate) struct Store {
     lanes: Lanes,
+    /// What the server wants in this turn, before the lanes hear of it: one waking each is enough.
+    log: Vec<(Ticket, FileOp)>,
+    snapshot: Vec<(Ticket, FileOp)>,
     finish_timeout: Duration,
     /// Set when the server stops.
     deadline: Option<Instant>,
@@ -36,22 +40,38 @@ impl Store {
             (Some(storage), Durability::Logged(_)) => storage,
         };
         let disk = Disk::open(storage)?;
-        let mut recovery = RecoveryConfig::default();
-        recovery.tree = config.server.tree.clone();
+        let mut recovery = recovery_config(&config.server.tree);
         recovery.trust_empty_snapshot = storage.trust_empty_snapshot;
-        info!(snapshots = %disk.snapshots().display(), logs = %disk.logs().display(), "recovering");
         let recovered = disk.recover(recovery, seed, &mut |event| log::recovery(&event))?;
+        let zxid = recovered.summary().zxid;
+        let (sessions, transactions) =
+            (recovered.session_count(), recovered.transactions_replayed());
+        info!(%zxid, sessions, transactions, "recovered {}", disk.snapshots().display());
         let about = &mut config.server.about;
         about.data_dir = disk.snapshots().to_string_lossy().into();
         about.data_log_dir = disk.logs().to_string_lossy().into();
         let finish_timeout = storage.finish_timeout;
         let lanes = disk.start(move || signal.wake()).map_err(BindError::Store)?;
-        Ok((Some(Self { lanes, finish_timeout, deadline: None }), recovered))
+        let (log, snapshot) = (Vec::new(), Vec::new());
+        Ok((Some(Self { lanes, log, snapshot, finish_timeout, deadline: None }), recovered))
     }
 
-    /// Queues an operation.
-    pub(crate) fn submit(&self, lane: Lane, ticket: Ticket, op: FileOp) {
-        self.lanes.submit(lane, ticket, op);
+    /// Takes an operation down.
+    pub(crate) fn add(&mut self, lane: Lane, ticket: Ticket, op: FileOp) {
+        match lane {
+            Lane::Log => self.log.push((ticket, op)),
+            Lane::Snapshot => self.snapshot.push((ticket, op)),
+        }
+    }
+
+    /// Hands over what was taken down.
+    pub(crate) fn submit(&mut self) {
+        for (lane, operations) in [(Lane::Log, &mut self.log), (Lane::Snapshot, &mut self.snapshot)]
+        {
+            if !operations.is_empty() {
+                self.lanes.submit_all(lane, operations.drain(..));
+            }
+        }
     }
 
     /// Tells the server what is done.
@@ -80,5 +100,32 @@ impl Store {
     /// Bytes in the directories of snapshots and of logs.
     pub(crate) fn sizes(&self) -> (u64, u64) {
         self.lanes.sizes()
+    }
+}
+
+/// Settings of a recovery that takes whatever a server with these settings writes, and upstream's
+/// default writes.
+fn recovery_config(tree: &tree::Config) -> RecoveryConfig {
+    let mut config = RecoveryConfig::default();
+    let overhead = config.record_length_max - tree::Config::default().transaction_length_max;
+    let length_max = tree.transaction_length_max.saturating_add(overhead);
+    config.record_length_max = config.record_length_max.max(length_max);
+    config.tree = tree.clone();
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_written_can_be_read() {
+        let default = RecoveryConfig::default().record_length_max;
+        let mut tree = tree::Config::default();
+        assert_eq!(recovery_config(&tree).record_length_max, default);
+        tree.transaction_length_max *= 2;
+        assert!(recovery_config(&tree).record_length_max > tree.transaction_length_max);
+        tree.transaction_length_max = 1_000;
+        assert_eq!(recovery_config(&tree).record_length_max, default);
     }
 }

@@ -1,8 +1,14 @@
 //! The directories, open and locked.
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use zookeeper_core::storage::{Dir, Lane, Recovered, RecoveryConfig, RecoveryEvent};
+use zookeeper_core::storage::{
+    Dir, File, FileInfo, Lane, Recovered, RecoveryConfig, RecoveryEvent,
+};
 
 use crate::{
     Config, Lanes, OpenError, RecoverError,
@@ -39,6 +45,21 @@ impl Disk {
             locks.push(Lock::acquire(directories.path(Dir::Log))?);
         }
         Ok(Self { config: config.clone(), directories, system, locks })
+    }
+
+    /// Every file there is, as a recovery is told of them.
+    ///
+    /// # Errors
+    ///
+    /// [`RecoverError::List`] when a directory, or a file in it, cannot be looked at.
+    pub fn files(&self) -> Result<Vec<FileInfo>, RecoverError> {
+        self.directories.list().map_err(|(path, source)| RecoverError::List { path, source })
+    }
+
+    /// Where a file is.
+    #[must_use]
+    pub fn path(&self, file: &File) -> PathBuf {
+        self.directories.file(file)
     }
 
     /// Reads what is there. What should be heard of is told on the way; what takes long says so in

@@ -102,8 +102,13 @@ pub enum RecoverError {
         path: PathBuf,
     },
     /// What is there cannot be trusted.
-    #[error(transparent)]
-    Recovery(#[from] RecoveryError),
+    #[error("{}: {source}", path.display())]
+    Recovery {
+        /// The directory of snapshots.
+        path: PathBuf,
+        /// What is wrong with which file.
+        source: RecoveryError,
+    },
 }
 
 impl OpenError {
@@ -127,7 +132,7 @@ impl RecoverError {
         match self {
             Self::List { source, .. } => source.kind(),
             Self::Empty { .. } => io::ErrorKind::NotFound,
-            Self::Recovery(_) => io::ErrorKind::InvalidData,
+            Self::Recovery { .. } => io::ErrorKind::InvalidData,
         }
     }
 }

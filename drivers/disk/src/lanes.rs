@@ -109,9 +109,15 @@ impl Lanes {
 
     /// Queues an operation.
     pub fn submit(&self, lane: Lane, ticket: Ticket, op: FileOp) {
+        self.submit_all(lane, [(ticket, op)]);
+    }
+
+    /// Queues several operations at once: the lane is woken when all of them are there, and answers
+    /// them together.
+    pub fn submit_all(&self, lane: Lane, operations: impl IntoIterator<Item = (Ticket, FileOp)>) {
         match lane {
-            Lane::Log => self.log.push(ticket, op),
-            Lane::Snapshot => self.snapshot.push(ticket, op),
+            Lane::Log => self.log.push(operations),
+            Lane::Snapshot => self.snapshot.push(operations),
         }
     }
 

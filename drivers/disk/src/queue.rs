@@ -29,8 +29,8 @@ struct State {
 }
 
 impl Queue {
-    pub(crate) fn push(&self, ticket: Ticket, op: FileOp) {
-        self.change(|state| state.operations.push_back((ticket, op)));
+    pub(crate) fn push(&self, operations: impl IntoIterator<Item = (Ticket, FileOp)>) {
+        self.change(|state| state.operations.extend(operations));
     }
 
     /// Nothing comes any more.

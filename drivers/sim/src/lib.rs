@@ -9,3 +9,4 @@ pub mod model;
 pub mod pair;
 pub mod replay;
 pub mod snapshot;
+pub mod store;

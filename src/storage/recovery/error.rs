@@ -74,7 +74,7 @@ pub enum RecoveryError {
     #[error(
         "{file} starts with transaction {found} at offset {offset}, expected {expected}: \
          what is between is missing{}; restore the missing log, or a newer snapshot, from a \
-         backup", DamagedBefore(before.as_ref())
+         backup", DamagedBefore(before.as_deref())
     )]
     Gap {
         /// The log behind the gap.
@@ -211,11 +211,11 @@ impl std::fmt::Display for Fitting {
 }
 
 /// What to say about the log before a gap.
-struct DamagedBefore<'a>(Option<&'a Box<(File, LogDamage)>>);
+struct DamagedBefore<'a>(Option<&'a (File, LogDamage)>);
 
 impl std::fmt::Display for DamagedBefore<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0.map(|before| &**before) {
+        match self.0 {
             Some((file, damage)) => write!(f, ", and {file} is damaged {damage}"),
             None => Ok(()),
         }
@@ -233,6 +233,7 @@ impl RecoveryError {
             (LogDamageKind::TooLong { length, max }, None) => {
                 Self::RecordTooLong { file, offset: damage.offset, length, max }
             }
+            (kind, _) if kind.is_foreign() => Self::ForeignLog { file, damage },
             _ => Self::CorruptTail { file, damage, fitting_length },
         }
     }

@@ -67,13 +67,16 @@ impl Files {
     }
 }
 
-/// The zxid in a log's name: that of its first record.
-pub(super) fn log_zxid(name: &str) -> Option<Zxid> {
+/// The zxid in a log's name: that of its first record. `None` for every other name.
+#[must_use]
+pub fn log_zxid(name: &str) -> Option<Zxid> {
     parse_zxid(name.strip_prefix("log.")?)
 }
 
-/// The zxid in a snapshot's name, and how the name says it is compressed.
-pub(super) fn snapshot_zxid(name: &str) -> Option<(Zxid, Compression)> {
+/// The zxid in a snapshot's name, and how the name says it is compressed. `None` for every other
+/// name.
+#[must_use]
+pub fn snapshot_zxid(name: &str) -> Option<(Zxid, Compression)> {
     let compression = Compression::of_name(name);
     let zxid = name.strip_prefix("snapshot.")?.strip_suffix(compression.extension())?;
     Some((parse_zxid(zxid)?, compression))

@@ -24,6 +24,7 @@ use std::{collections::VecDeque, mem};
 pub use self::{
     error::{RecoveryError, SnapshotProblem},
     event::RecoveryEvent,
+    files::{log_zxid, snapshot_zxid},
 };
 use self::{
     files::{Files, Named},
@@ -190,7 +191,7 @@ impl Recovery {
     }
 
     /// What to read next. Asked again it says the same until it was answered; `None` is the end.
-    pub fn poll_read(&mut self) -> Option<ReadRequest> {
+    pub fn poll_read(&self) -> Option<ReadRequest> {
         self.cursor.as_ref().map(Cursor::request)
     }
 
@@ -272,8 +273,7 @@ impl Recovery {
     /// The next older snapshot after one that cannot be used.
     fn next_snapshot(&mut self, index: usize, problem: SnapshotProblem) {
         let file = self.files.snapshots[index].info.file.clone();
-        let event =
-            RecoveryEvent::SnapshotUnusable { file: file.clone(), problem: problem.clone() };
+        let event = RecoveryEvent::SnapshotUnusable { file, problem: problem.clone() };
         if index + 1 < self.files.snapshots.len() {
             self.events.push_back(event);
             self.begin_snapshot(index + 1);

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     ids::Zxid,
     storage::{
+        continuity::follows,
         log_damage::{LogDamage, LogDamageKind},
         log_reader::{LogItem, LogReader, LogRecord},
         operation::{Dir, FileOp},
@@ -252,10 +253,6 @@ impl Replay {
                     self.replay(&record, events);
                 }
                 Ok(LogItem::End { offset }) => break (offset, None),
-                Err(damage) if damage.kind.is_foreign() => {
-                    let file = files.logs[index].info.file.clone();
-                    return Err(RecoveryError::ForeignLog { file, damage });
-                }
                 Err(damage) => break (damage.offset, Some(damage.kind)),
             }
         };
@@ -286,20 +283,31 @@ impl Replay {
                 return Err(RecoveryError::NoSnapshot { file: file.clone(), first: found });
             }
             events.push_back(RecoveryEvent::WithoutSnapshot { first: found });
-        } else if found > self.applied.next() && !is_first_of_newer_epoch(self.applied, found) {
-            let damaged = self.stops.iter().rev().find_map(|stop| {
+        } else if found > self.applied && !follows(self.applied, found) {
+            let before = self.stops.iter().rev().find_map(|stop| {
                 let damage = LogDamage { offset: stop.offset, kind: stop.kind? };
-                Some(Box::new((files.logs[stop.index].info.file.clone(), damage)))
+                Some((files.logs[stop.index].info.file.clone(), damage))
             });
             let (file, expected) = (file.clone(), self.applied.next());
-            return Err(RecoveryError::Gap { file, offset, expected, found, before: damaged });
+            return Err(match before {
+                Some((file, damage)) if damage.kind.is_foreign() => {
+                    RecoveryError::ForeignLog { file, damage }
+                }
+                before => {
+                    let before = before.map(Box::new);
+                    RecoveryError::Gap { file, offset, expected, found, before }
+                }
+            });
         }
-        self.vouch(files, events);
-        Ok(())
+        self.vouch(files, events)
     }
 
     /// The log goes on where the one before ended: whatever is behind that end was never missed.
-    fn vouch(&mut self, files: &Files, events: &mut VecDeque<RecoveryEvent>) {
+    fn vouch(
+        &mut self,
+        files: &Files,
+        events: &mut VecDeque<RecoveryEvent>,
+    ) -> Result<(), RecoveryError> {
         for stop in mem::take(&mut self.stops) {
             match stop.kind {
                 None | Some(LogDamageKind::HeaderCut { .. }) => {
@@ -308,10 +316,14 @@ impl Replay {
                 Some(kind) => {
                     let file = files.logs[stop.index].info.file.clone();
                     let damage = LogDamage { offset: stop.offset, kind };
+                    if kind.is_foreign() {
+                        return Err(RecoveryError::ForeignLog { file, damage });
+                    }
                     events.push_back(RecoveryEvent::HarmlessDamage { file, damage });
                 }
             }
         }
+        Ok(())
     }
 
     fn replay(&mut self, record: &LogRecord<'_>, events: &mut VecDeque<RecoveryEvent>) {
@@ -391,11 +403,4 @@ impl Replay {
         self.repairs.push(FileOp::Remove { file });
         self.removed.push(stop.index);
     }
-}
-
-/// A leader counts from 1 in an epoch of its own, which is the upper half of a zxid. A standalone
-/// server just counts on, from half to half.
-const fn is_first_of_newer_epoch(last: Zxid, found: Zxid) -> bool {
-    const COUNTER: i64 = 0xffff_ffff;
-    found.0 >> 32 > last.0 >> 32 && found.0 & COUNTER <= 1
 }

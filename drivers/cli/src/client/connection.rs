@@ -27,7 +27,7 @@ pub(crate) trait Connection {
     /// The data.
     fn data(&self, path: &str, watch: bool) -> Answer<(Bytes, Stat)>;
     /// Replaces the data.
-    fn set_data(&self, path: &str, data: &Bytes, version: Option<i32>) -> Answer<Stat>;
+    fn set_data(&self, path: &str, data: Option<&Bytes>, version: Option<i32>) -> Answer<Stat>;
     /// The ACL.
     fn acl(&self, path: &str) -> Answer<(Vec<Acl>, Stat)>;
     /// Replaces the ACL.
@@ -36,6 +36,15 @@ pub(crate) trait Connection {
     fn children(&self, path: &str, watch: bool) -> Answer<(Vec<String>, Stat)>;
     /// The names of the children of several znodes, each by itself, in one request.
     fn children_of(&self, paths: &[&str]) -> Answer<Vec<Result<Vec<String>, ErrorCode>>>;
+    /// All that there is to know of several znodes, each by itself, in one round trip. One that
+    /// went and came back meanwhile counts as gone.
+    fn nodes(&self, paths: &[&str]) -> Vec<Answer<Node>>;
+    /// The stats of several znodes, where they exist, in one round trip.
+    fn stats(&self, paths: &[&str]) -> Vec<Answer<Option<Stat>>>;
+    /// Replaces the ACLs of several znodes, each by itself, in one round trip.
+    fn set_acls(&self, acls: &[(&str, &[Acl])]) -> Vec<Answer<Stat>>;
+    /// Whether a path is below `/zookeeper`, where servers keep what is their own.
+    fn is_reserved(&self, path: &str) -> bool;
     /// How many znodes are below one.
     fn count(&self, path: &str) -> Answer<u32>;
     /// Waits until the server has caught up.
@@ -59,11 +68,20 @@ pub(crate) trait Connection {
 /// What comes of a request.
 pub(crate) type Answer<T> = Result<T, Error>;
 
+/// A znode as it was read: its ACL behind its data.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Node {
+    pub(crate) data: Option<Bytes>,
+    pub(crate) acl: Vec<Acl>,
+    pub(crate) stat: Stat,
+}
+
 /// A znode to create.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct NewNode {
     pub(crate) path: String,
-    pub(crate) data: Bytes,
+    /// `None` is no data at all, which is not the same as no bytes.
+    pub(crate) data: Option<Bytes>,
     pub(crate) mode: CreateMode,
     pub(crate) acl: Vec<Acl>,
     pub(crate) ttl: Option<Duration>,
@@ -75,7 +93,7 @@ pub(crate) struct NewNode {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Change {
     Create(NewNode),
-    Set { path: String, data: Bytes, version: Option<i32> },
+    Set { path: String, data: Option<Bytes>, version: Option<i32> },
     Delete { path: String, version: Option<i32> },
     Check { path: String, version: Option<i32> },
 }

@@ -8,7 +8,7 @@ use zookeeper_core::{
     wire::ErrorCode,
 };
 
-use super::{code_name::code_name, connection::Answer};
+use super::{code_name::code_name, connection::Answer, json::progress_value, transfer::Progress};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,29 @@ pub(crate) enum CommandError {
     Partly {
         /// Znodes deleted before, which stay deleted.
         deleted: u64,
+        /// What stopped it.
+        error: Box<Self>,
+    },
+    /// A file does not say what it ought to.
+    #[error("{0}")]
+    Content(String),
+    /// Something about lines of a file.
+    #[error("{file}, {}: {error}", lines(*first, *last))]
+    AtLine {
+        /// The file.
+        file: String,
+        /// The first line that it is about.
+        first: u64,
+        /// The last line that it is about.
+        last: u64,
+        /// What it is.
+        error: Box<Self>,
+    },
+    /// An import stopped on its way.
+    #[error("{error} ({})", so_far(progress))]
+    PartlyImported {
+        /// What was done before, which stays.
+        progress: Progress,
         /// What stopped it.
         error: Box<Self>,
     },
@@ -86,12 +109,15 @@ impl CommandError {
         match self {
             Self::Usage(_) | Self::Operation { error: Error::Argument(_), .. } => 2,
             Self::Operation { error, .. } if is_loss(error) => 3,
-            Self::Partly { error, .. } => error.exit_code(),
+            Self::Partly { error, .. }
+            | Self::AtLine { error, .. }
+            | Self::PartlyImported { error, .. } => error.exit_code(),
             Self::Unreachable { code: ErrorCode::CONNECTION_LOSS, .. } | Self::SessionLost => 3,
             Self::Operation { .. }
             | Self::Multi { .. }
             | Self::Unreachable { .. }
             | Self::Interrupted
+            | Self::Content(_)
             | Self::System { .. } => 1,
         }
     }
@@ -101,9 +127,11 @@ impl CommandError {
         match self {
             Self::Operation { error, .. } => Some(error.code()),
             Self::Multi { code, .. } | Self::Unreachable { code, .. } => Some(*code),
-            Self::Partly { error, .. } => error.code(),
+            Self::Partly { error, .. }
+            | Self::AtLine { error, .. }
+            | Self::PartlyImported { error, .. } => error.code(),
             Self::SessionLost => Some(ErrorCode::SESSION_EXPIRED),
-            Self::Usage(_) | Self::Interrupted | Self::System { .. } => None,
+            Self::Usage(_) | Self::Interrupted | Self::Content(_) | Self::System { .. } => None,
         }
     }
 
@@ -133,6 +161,13 @@ impl CommandError {
                 value["results"] = results.iter().copied().map(code_name).collect();
             }
             Self::Partly { deleted, .. } => value["deleted"] = (*deleted).into(),
+            Self::AtLine { first, last, .. } => value["lines"] = json!([first, last]),
+            Self::PartlyImported { progress, error } => {
+                if let Self::AtLine { first, last, .. } = &**error {
+                    value["lines"] = json!([first, last]);
+                }
+                value["done"] = progress_value(progress);
+            }
             _ => {}
         }
         value
@@ -169,6 +204,21 @@ pub(crate) fn is_loss(error: &Error) -> bool {
             | ErrorCode::REQUEST_TIMEOUT
             | ErrorCode::SESSION_EXPIRED
     )
+}
+
+fn lines(first: u64, last: u64) -> String {
+    if first == last { format!("line {first}") } else { format!("lines {first} to {last}") }
+}
+
+fn so_far(progress: &Progress) -> String {
+    let Progress { created, overwritten, skipped, line, open } = progress;
+    let mut text = format!(
+        "done up to line {line}: {created} created, {overwritten} overwritten, {skipped} skipped"
+    );
+    if *open > 0 {
+        text += &format!("; {open} lack their ACLs and are open to everybody");
+    }
+    text
 }
 
 fn place(path: &Option<String>) -> String {

@@ -5,7 +5,6 @@
 //! tools print them: many readers of JSON round such numbers.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use bytes::Bytes;
 use serde_json::{Value, json};
 use zookeeper_core::{
     Zxid,
@@ -13,7 +12,12 @@ use zookeeper_core::{
     wire::{Acl, Id, Stat},
 };
 
-use super::{connection::Notice, outcome::Outcome, value::permission_letters};
+use super::{
+    connection::Notice,
+    outcome::Outcome,
+    transfer::{Line, Progress},
+    value::permission_letters,
+};
 
 /// An outcome; `None` if everything was shown on the way.
 pub(crate) fn outcome(outcome: &Outcome) -> Option<Value> {
@@ -50,6 +54,17 @@ pub(crate) fn outcome(outcome: &Outcome) -> Option<Value> {
         Outcome::AclSet { path, changed, gone } => {
             json!({ "path": path, "changed": changed, "gone": gone })
         }
+        Outcome::Exported { file, end } => {
+            let mut value = Line::End(*end).to_json();
+            value["file"] = file.as_str().into();
+            value
+        }
+        Outcome::Imported { into, progress, is_dry } => {
+            let mut value = progress_value(progress);
+            value["into"] = into.as_str().into();
+            value["dryRun"] = (*is_dry).into();
+            value
+        }
         Outcome::Count { path, count } => json!({ "path": path, "count": count }),
         Outcome::Identities(identities) => {
             let identity = |id: &Id| json!({ "scheme": id.scheme, "user": id.id });
@@ -81,15 +96,37 @@ pub(crate) fn notice(notice: &Notice) -> Value {
     }
 }
 
+/// How far an import came.
+pub(super) fn progress_value(progress: &Progress) -> Value {
+    let Progress { created, overwritten, skipped, line, open } = progress;
+    json!({
+        "created": created,
+        "overwritten": overwritten,
+        "skipped": skipped,
+        "line": line,
+        "open": open,
+    })
+}
+
+/// Puts data into an object: text, base64, or null.
+pub(crate) fn data_value(value: &mut Value, data: Option<&[u8]>) {
+    value["data"] = Value::Null;
+    if let Some(data) = data {
+        let (text, encoding) = data_text(data);
+        value["data"] = text.into();
+        value["encoding"] = encoding.into();
+    }
+}
+
 /// Data as text if they are text.
-fn data_text(data: &Bytes) -> (String, &'static str) {
+fn data_text(data: &[u8]) -> (String, &'static str) {
     match str::from_utf8(data) {
         Ok(text) => (text.into(), "utf-8"),
         Err(_) => (BASE64_STANDARD.encode(data), "base64"),
     }
 }
 
-fn stat_value(stat: &Stat) -> Value {
+pub(super) fn stat_value(stat: &Stat) -> Value {
     json!({
         "czxid": zxid_value(stat.czxid),
         "mzxid": zxid_value(stat.mzxid),
@@ -105,11 +142,12 @@ fn stat_value(stat: &Stat) -> Value {
     })
 }
 
-fn zxid_value(zxid: Zxid) -> Value {
+pub(super) fn zxid_value(zxid: Zxid) -> Value {
     format!("0x{:x}", zxid.0).into()
 }
 
-fn acl_value(acl: &Acl) -> Value {
+/// An entry of an ACL.
+pub(crate) fn acl_value(acl: &Acl) -> Value {
     json!({ "scheme": acl.id.scheme, "id": acl.id.id, "perms": permission_letters(acl.perms) })
 }
 
@@ -139,8 +177,7 @@ mod tests {
     #[test]
     fn data_are_text_or_base64() {
         let value = |data: &'static [u8]| {
-            let data = Bytes::from_static(data);
-            let path = "/a".into();
+            let (path, data) = ("/a".into(), data.into());
             let shown = Outcome::Data { path, data, stat: None, stat_wanted: false };
             outcome(&shown).expect("a value")
         };

@@ -4,23 +4,24 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, channel},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
 use zookeeper_mio::client::{
-    Acl, AddWatchMode, Client, ClientBuilder, CloseReason, ConnectError, ConnectionState,
-    ErrorCode, Id, Stat, WatchUpdate, WatcherHandle, WatcherType,
+    Acl, AddWatchMode, Chroot, Client, ClientBuilder, CloseReason, ConnectError, ConnectionState,
+    ErrorCode, Id, RequestError, Stat, WatchUpdate, WatcherHandle, WatcherType,
     operation::{
-        CreateOptions, Created, Data, MultiRead, Payload, ReadResult, Transaction,
-        TransactionResult,
+        AclAndStat, CreateOptions, Created, Data, Exists, GetAcl, GetData, MultiRead, Operation,
+        Payload, ReadResult, SetAcl, Transaction, TransactionResult,
     },
 };
 
 use super::{
-    connection::{Answer, Change, Connection, NewNode, Notice, Reach},
-    failure::CommandError,
+    connection::{Answer, Change, Connection, NewNode, Node, Notice, Reach},
+    failure::{CommandError, answered},
     options::ClientOptions,
 };
 
@@ -30,6 +31,7 @@ const FAREWELL_MAX: Duration = Duration::from_secs(3);
 /// A connected session. All that it watches is told to one listener.
 pub(super) struct Live {
     client: Client,
+    chroot: Chroot,
     watcher: WatcherHandle,
     is_closing: Arc<AtomicBool>,
 }
@@ -60,7 +62,9 @@ impl Live {
                 tell(notice);
             }
         };
-        let mut builder = ClientBuilder::new(options.servers()?)
+        let servers = options.servers()?;
+        let chroot = servers.chroot.clone();
+        let mut builder = ClientBuilder::new(servers)
             .session_timeout(options.timeout)
             .request_timeout(options.timeout)
             .connect_timeout(options.timeout)
@@ -77,7 +81,7 @@ impl Live {
                 listener(notice);
             }
         });
-        Ok(Self { client, watcher, is_closing })
+        Ok(Self { client, chroot, watcher, is_closing })
     }
 
     /// Ends the session on the server, and waits for that.
@@ -117,8 +121,8 @@ impl Connection for Live {
         Ok((data, stat))
     }
 
-    fn set_data(&self, path: &str, data: &Bytes, version: Option<i32>) -> Answer<Stat> {
-        self.client.set_data(path, Payload::Shared(data.clone()), version)
+    fn set_data(&self, path: &str, data: Option<&Bytes>, version: Option<i32>) -> Answer<Stat> {
+        self.client.set_data(path, payload(data), version)
     }
 
     fn acl(&self, path: &str) -> Answer<(Vec<Acl>, Stat)> {
@@ -146,6 +150,26 @@ impl Connection for Live {
             Err(code) => Err(code),
         };
         Ok(self.client.multi_read(&reads)?.into_iter().map(names).collect())
+    }
+
+    fn nodes(&self, paths: &[&str]) -> Vec<Answer<Node>> {
+        let data = Replies::of(&self.client, paths.iter().map(|path| GetData::new(*path)));
+        let acls = Replies::of(&self.client, paths.iter().map(|path| GetAcl::new(*path)));
+        data.wait().into_iter().zip(acls.wait()).map(|(data, acl)| node(data?, acl?)).collect()
+    }
+
+    fn stats(&self, paths: &[&str]) -> Vec<Answer<Option<Stat>>> {
+        Replies::of(&self.client, paths.iter().map(|path| Exists::new(*path))).wait()
+    }
+
+    fn set_acls(&self, acls: &[(&str, &[Acl])]) -> Vec<Answer<Stat>> {
+        let operations = acls.iter().map(|(path, acl)| SetAcl::new(*path, *acl, None));
+        Replies::of(&self.client, operations).wait()
+    }
+
+    fn is_reserved(&self, path: &str) -> bool {
+        let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+        self.chroot.apply(path).strip_prefix("/zookeeper").is_some_and(below)
     }
 
     fn count(&self, path: &str) -> Answer<u32> {
@@ -183,7 +207,7 @@ impl Connection for Live {
                 all.create(&node.path, data, options)
             }
             Change::Set { path, data, version } => {
-                all.set_data(path, Payload::Shared(data.clone()), *version)
+                all.set_data(path, payload(data.as_ref()), *version)
             }
             Change::Delete { path, version } => all.delete(path, *version),
             Change::Check { path, version } => all.check(path, *version),
@@ -198,6 +222,49 @@ impl Connection for Live {
     fn remove_watches(&self, path: &str, kind: WatcherType, local: bool) -> Answer<()> {
         self.client.remove_all_watches(path, kind, local)
     }
+}
+
+/// Answers to requests that are all under way at once.
+struct Replies<T> {
+    replies: Receiver<(usize, Answer<T>)>,
+    count: usize,
+}
+
+impl<T: Send + 'static> Replies<T> {
+    fn of<O: Operation<Output = T>>(
+        client: &Client,
+        operations: impl ExactSizeIterator<Item = O>,
+    ) -> Self {
+        let (sender, replies) = channel();
+        let count = operations.len();
+        for (index, operation) in operations.enumerate() {
+            let sender = sender.clone();
+            client.submit(&operation, move |reply| {
+                // Whoever waits does so until all are there.
+                let _ = sender.send((index, reply));
+            });
+        }
+        Self { replies, count }
+    }
+
+    /// All answers, in the order of the requests.
+    fn wait(self) -> Vec<Answer<T>> {
+        let closed = || Err(RequestError::Closed { maybe_executed: true }.into());
+        let mut all: Vec<Answer<T>> = std::iter::repeat_with(closed).take(self.count).collect();
+        for (index, reply) in self.replies {
+            all[index] = reply;
+        }
+        all
+    }
+}
+
+/// Of two answers, if they are about the same znode.
+fn node(data: Data, acl: AclAndStat) -> Answer<Node> {
+    if data.stat.czxid != acl.stat.czxid {
+        return Err(answered(ErrorCode::NO_NODE));
+    }
+    let Data { data, is_null, stat } = data;
+    Ok(Node { data: (!is_null).then_some(data), acl: acl.acl, stat })
 }
 
 /// Which changes of the state are worth a notice.
@@ -228,7 +295,11 @@ fn parts(node: &NewNode) -> (Payload<'_>, CreateOptions) {
     if node.with_stat {
         options = options.with_stat();
     }
-    (Payload::Shared(node.data.clone()), options)
+    (payload(node.data.as_ref()), options)
+}
+
+fn payload(data: Option<&Bytes>) -> Payload<'_> {
+    data.map_or(Payload::Null, |data| Payload::Shared(data.clone()))
 }
 
 /// What there is to say of an update. The state is told by its own listener.

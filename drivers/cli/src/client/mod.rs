@@ -16,12 +16,17 @@ mod output;
 mod render;
 mod shell;
 mod subtree;
+pub(crate) mod transfer;
 mod value;
 mod watching;
 
 pub(crate) use self::{
+    code_name::code_name,
     command::ClientCommand,
+    json::{acl_value, data_value},
     one_shot::run,
     options::ClientOptions,
+    render::visible,
     shell::{ShellArguments, run as run_shell},
+    value::{ZnodePath, permission_letters},
 };

@@ -52,6 +52,9 @@ impl ClientOptions {
     /// The options' names, which are those of the fields.
     pub(crate) const NAMES: [&str; 5] = ["server", "timeout", "auth", "read_only", "json"];
 
+    /// Those that are about the connection.
+    pub(crate) const CONNECTION_NAMES: [&str; 4] = ["server", "timeout", "auth", "read_only"];
+
     /// Where to connect.
     pub(crate) fn servers(&self) -> Result<ConnectString, CommandError> {
         let wrong = |error| CommandError::Usage(format!("--server {}: {error}", self.server));

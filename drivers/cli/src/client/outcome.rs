@@ -6,6 +6,8 @@ use zookeeper_core::{
     wire::{Acl, Id, Stat},
 };
 
+use super::transfer::{End, Progress};
+
 /// The outcome of one command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome {
@@ -33,6 +35,10 @@ pub(crate) enum Outcome {
     Deleted { path: String, deleted: u64, gone: u64 },
     /// Znodes got an ACL; some had gone before they were reached.
     AclSet { path: String, changed: u64, gone: u64 },
+    /// Znodes were written to a file.
+    Exported { file: String, end: End },
+    /// Znodes were made, or would be.
+    Imported { into: String, progress: Progress, is_dry: bool },
     /// A number of znodes.
     Count { path: String, count: u32 },
     /// Identities.

@@ -9,10 +9,12 @@ use zookeeper_core::{
 };
 
 use super::{
+    command::hidden_note,
     connection::{Notice, Reach},
     failure::CommandError,
     outcome::Outcome,
     output::{ERROR, EVENT, FIELD, Form, STATE},
+    transfer::{End, Progress},
     value::permission_letters,
 };
 
@@ -49,6 +51,8 @@ pub(crate) fn outcome(outcome: &Outcome, form: &Form) -> Vec<u8> {
         }
         Outcome::Deleted { deleted, gone, .. } => counts("deleted", *deleted, *gone),
         Outcome::AclSet { changed, gone, .. } => counts("changed", *changed, *gone),
+        Outcome::Exported { end, .. } => exported(end),
+        Outcome::Imported { progress, is_dry, .. } => imported(progress, *is_dry),
         Outcome::Count { count, .. } => format!("{count}\n"),
         Outcome::Switch { name, is_on } => {
             format!("{name} is {}\n", if *is_on { "on" } else { "off" })
@@ -134,8 +138,39 @@ fn data_and_stat(data: &[u8], stat: Option<&Stat>, form: &Form) -> Vec<u8> {
     text
 }
 
+fn exported(end: &End) -> String {
+    let End { znodes, skipped, gone, hidden, .. } = *end;
+    let mut text = counts("exported", znodes, gone);
+    if skipped > 0 {
+        let _ = writeln!(text, "left out {skipped} ephemeral {}", noun(skipped));
+    }
+    if hidden > 0 {
+        let _ = writeln!(text, "{}", hidden_note(hidden));
+    }
+    text
+}
+
+fn imported(progress: &Progress, is_dry: bool) -> String {
+    let Progress { created, overwritten, skipped, .. } = *progress;
+    let verbs = match is_dry {
+        false => ["created", "overwrote", "left alone"],
+        true => ["would create", "would overwrite", "would leave alone"],
+    };
+    let mut text = format!("{} {created} {}\n", verbs[0], noun(created));
+    for (verb, count) in [(verbs[1], overwritten), (verbs[2], skipped)] {
+        if count > 0 {
+            let _ = writeln!(text, "{verb} {count} {}", noun(count));
+        }
+    }
+    text
+}
+
+fn noun(count: u64) -> &'static str {
+    if count == 1 { "znode" } else { "znodes" }
+}
+
 fn counts(done: &str, count: u64, gone: u64) -> String {
-    let znodes = if count == 1 { "znode" } else { "znodes" };
+    let znodes = noun(count);
     match gone {
         0 => format!("{done} {count} {znodes}\n"),
         _ => format!("{done} {count} {znodes}; {gone} had gone already\n"),
@@ -165,7 +200,7 @@ fn plain(text: &str, form: &Form) -> String {
 }
 
 /// Bytes as a terminal can show them: what it would obey, and what is no text, as \xNN.
-fn visible(bytes: &[u8], kept: &str) -> String {
+pub(crate) fn visible(bytes: &[u8], kept: &str) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {

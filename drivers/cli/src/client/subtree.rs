@@ -59,6 +59,12 @@ pub(crate) fn join(parent: &str, name: &str) -> String {
     if parent == "/" { format!("/{name}") } else { format!("{parent}/{name}") }
 }
 
+/// Puts siblings in order, and all that is below a znode behind it.
+pub(crate) fn sort(paths: &mut [impl AsRef<str>]) {
+    // A slash is to come before every other character, so that a child follows its parent.
+    paths.sort_unstable_by(|one, other| one.as_ref().split('/').cmp(other.as_ref().split('/')));
+}
+
 /// The children of each. A server from before 3.6 does not know the request for several, and an
 /// answer to all together may be too large; then each is asked for alone.
 fn children(

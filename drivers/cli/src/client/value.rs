@@ -121,7 +121,7 @@ const PERMISSIONS: [(char, i32); 5] = [
     ('a', perms::ADMIN),
 ];
 
-fn parse_permissions(letters: &str) -> Result<i32, String> {
+pub(crate) fn parse_permissions(letters: &str) -> Result<i32, String> {
     letters.chars().try_fold(0, |all, letter| {
         let known = PERMISSIONS.iter().find(|(known, _)| *known == letter);
         known

@@ -2,14 +2,11 @@
 
 use zookeeper_core::{
     server::Recovered,
-    storage::{Recovery, RecoveryConfig, RecoveryError, RecoveryEvent},
+    storage::{RecoveryConfig, RecoveryError, RecoveryEvent},
     tree,
 };
 
-use crate::disk::Image;
-
-/// More reads than any recovery takes.
-const READS_MAX: usize = 1_000_000;
+use crate::{disk::Image, store};
 
 /// Recovers from these files.
 ///
@@ -19,7 +16,7 @@ const READS_MAX: usize = 1_000_000;
 ///
 /// # Panics
 ///
-/// When it asks for bytes without end.
+/// When the recovery breaks its contract.
 pub fn recover(
     image: &Image,
     config: &tree::Config,
@@ -27,16 +24,5 @@ pub fn recover(
 ) -> (Result<Recovered, RecoveryError>, Vec<RecoveryEvent>) {
     let mut settings = RecoveryConfig::default();
     settings.tree = config.clone();
-    let mut recovery = Recovery::new(settings, seed, image.files());
-    let mut reads = 0;
-    while let Some(request) = recovery.poll_read() {
-        reads += 1;
-        assert!(reads < READS_MAX, "a recovery ends");
-        match image.read(&request) {
-            Ok(bytes) => recovery.handle_read(bytes),
-            Err(error) => recovery.handle_read_error(error),
-        }
-    }
-    let events = std::iter::from_fn(|| recovery.poll_event()).collect();
-    (recovery.finish(), events)
+    store::recover(image, &settings, seed)
 }

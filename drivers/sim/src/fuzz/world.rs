@@ -37,6 +37,8 @@ pub(super) struct World {
     lanes: [Queue; 2],
     /// What was written to the directory of snapshots, by name.
     files: BTreeMap<Box<str>, Vec<u8>>,
+    /// Whether a snapshot is there for good, as the server says.
+    has_snapshot: bool,
     /// Whether the store has failed where the server cannot go on.
     is_failing: bool,
 }
@@ -80,8 +82,17 @@ impl World {
         server.handle_wall_clock(now, WALL_CLOCK_MS);
         let (clients, sessions) = (vec![], vec![]);
         let (lanes, files) = Default::default();
-        let is_failing = false;
-        let mut world = Self { server, config, now, clients, sessions, lanes, files, is_failing };
+        let mut world = Self {
+            server,
+            config,
+            now,
+            clients,
+            sessions,
+            lanes,
+            files,
+            has_snapshot: false,
+            is_failing: false,
+        };
         world.settle();
         while !is_late && !world.lanes[slot(Lane::Snapshot)].queue.is_empty() {
             world.store(Lane::Snapshot, usize::MAX);
@@ -171,7 +182,7 @@ impl World {
     pub(super) fn fail_store(&mut self, lane: Lane) {
         let Some((ticket, op)) = self.lanes[slot(lane)].queue.pop_front() else { return };
         // Without the snapshot that the log waits for it cannot go on either.
-        self.is_failing |= lane == Lane::Log || !self.has_snapshot();
+        self.is_failing |= lane == Lane::Log || !self.has_snapshot;
         let error = StorageError {
             file: "file".into(),
             operation: op.name(),
@@ -179,10 +190,6 @@ impl World {
             message: "no space".into(),
         };
         self.server.handle_storage_error(self.now, lane, ticket, error);
-    }
-
-    fn has_snapshot(&self) -> bool {
-        self.files.keys().any(|name| name.starts_with("snapshot."))
     }
 
     /// What becomes of snapshots.
@@ -283,6 +290,7 @@ impl World {
                 assert!(!self.clients[index].has_ended, "{conn} ends once");
                 self.clients[index].has_ended = true;
             }
+            Event::SnapshotStored { .. } => self.has_snapshot = true,
             Event::Failed { .. } => assert!(self.is_failing, "{event:?}"),
             _ => {}
         }

@@ -2,6 +2,8 @@
 //! and the one-shot forms share them.
 
 mod acl;
+mod export;
+mod import;
 mod multi;
 mod read;
 mod rmr;
@@ -13,10 +15,12 @@ mod write;
 use std::time::Duration;
 
 use clap::Subcommand;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 
 pub(crate) use self::{
     acl::AclCommand,
+    export::{Export, hidden_note},
+    import::Import,
     multi::MultiCommand,
     read::{Config, Count, Ephemerals, Get, Ls, StatCommand, Whoami},
     rmr::Rmr,
@@ -50,6 +54,8 @@ pub(crate) enum SessionCommand {
     Delete(Delete),
     #[command(visible_alias = "deleteall")]
     Rmr(Rmr),
+    Export(Export),
+    Import(Import),
     Stat(StatCommand),
     #[command(alias = "getAcl", alias = "setAcl")]
     Acl(AclCommand),
@@ -102,7 +108,7 @@ impl SessionCommand {
     /// Whether it looks at the interrupt now and then, so that Ctrl-C need not end the process.
     pub(crate) fn takes_long(&self) -> bool {
         match self {
-            Self::Watch(_) | Self::Rmr(_) => true,
+            Self::Watch(_) | Self::Rmr(_) | Self::Export(_) | Self::Import(_) => true,
             Self::Create(create) => create.holds(),
             Self::Ls(list) => list.is_recursive(),
             Self::Acl(acl) => acl.is_recursive(),
@@ -119,6 +125,8 @@ impl SessionCommand {
             Self::Set(command) => command.run(context),
             Self::Delete(command) => command.run(context),
             Self::Rmr(command) => command.run(context),
+            Self::Export(command) => command.run(context),
+            Self::Import(command) => command.run(context),
             Self::Stat(command) => command.run(context),
             Self::Acl(command) => command.run(context),
             Self::Addauth(command) => command.run(context),
@@ -135,3 +143,8 @@ impl SessionCommand {
 
 /// How often progress is drawn while nothing moves.
 pub(crate) const TICK: Duration = Duration::from_millis(120);
+
+/// How progress looks.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}

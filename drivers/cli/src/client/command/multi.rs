@@ -140,7 +140,7 @@ impl Operation {
             Self::Create(create) => Change::Create(create.node(false)?),
             Self::Set(set) => {
                 let (path, data, version) = set.parts(false)?;
-                Change::Set { path, data, version }
+                Change::Set { path, data: Some(data), version }
             }
             Self::Delete(delete) => {
                 let (path, version) = delete.parts();
@@ -178,13 +178,14 @@ mod tests {
             check -v -1 /app\n";
         let node = NewNode {
             path: "/app/lock".into(),
-            data: "held by me".into(),
+            data: Some("held by me".into()),
             mode: CreateMode::Ephemeral,
             acl: open_acl(),
             ttl: None,
             with_stat: false,
         };
-        let set = Change::Set { path: "/app/state".into(), data: "ready".into(), version: Some(3) };
+        let data = Some("ready".into());
+        let set = Change::Set { path: "/app/state".into(), data, version: Some(3) };
         let delete = Change::Delete { path: "/app/old".into(), version: None };
         let check = Change::Check { path: "/app".into(), version: None };
         let changes = parse(text).expect("valid");

@@ -60,8 +60,7 @@ fn list(
     path: &str,
 ) -> Result<Vec<String>, CommandError> {
     let mut paths = subtree::read(connection, interrupt, path, |_| ())?.paths;
-    // A slash is to come before every other character, so that a child follows its parent.
-    paths.sort_unstable_by(|one, other| one.split('/').cmp(other.split('/')));
+    subtree::sort(&mut paths);
     Ok(paths)
 }
 

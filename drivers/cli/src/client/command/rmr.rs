@@ -1,10 +1,9 @@
 //! A znode and everything below it, deleted.
 
 use clap::Args;
-use indicatif::ProgressStyle;
 use zookeeper_core::wire::ErrorCode;
 
-use super::{Context, TICK};
+use super::{Context, TICK, style};
 use crate::client::{
     connection::{Change, Connection},
     failure::{About as _, CommandError, is_loss},
@@ -121,10 +120,6 @@ fn delete_batch(
         }
     }
     Ok(())
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 #[cfg(test)]

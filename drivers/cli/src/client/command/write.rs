@@ -99,7 +99,7 @@ impl Create {
 
 /// Creates what is missing above a znode. What there is already is not touched, since there may be
 /// no permission to create anything beside it.
-fn create_parents(connection: &dyn Connection, path: &str) -> Result<(), CommandError> {
+pub(super) fn create_parents(connection: &dyn Connection, path: &str) -> Result<(), CommandError> {
     // The root may be a chroot that is not there.
     let parents: Vec<&str> =
         path.match_indices('/').map(|(slash, _)| &path[..slash.max(1)]).collect();
@@ -110,7 +110,7 @@ fn create_parents(connection: &dyn Connection, path: &str) -> Result<(), Command
     for &parent in &parents[missing..] {
         let node = NewNode {
             path: parent.into(),
-            data: Bytes::new(),
+            data: Some(Bytes::new()),
             mode: CreateMode::Persistent,
             acl: open_acl(),
             ttl: None,
@@ -129,7 +129,7 @@ impl CreateArguments {
     /// The znode to create.
     pub(crate) fn node(&self, stdin: bool) -> Result<NewNode, CommandError> {
         let mode = self.mode();
-        let data = self.data.read(stdin)?.unwrap_or_default();
+        let data = Some(self.data.read(stdin)?.unwrap_or_default());
         let path = self.path(mode)?;
         let acl = self.acl.clone().or_else(|| self.acl_option.clone());
         let acl = acl.map_or_else(open_acl, |AclArgument(acl)| acl);
@@ -186,7 +186,7 @@ pub(crate) struct SetArguments {
 impl Set {
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Outcome, CommandError> {
         let (path, data, version) = self.change.parts(!context.is_shell())?;
-        let stat = context.connection.set_data(&path, &data, version).about(&path)?;
+        let stat = context.connection.set_data(&path, Some(&data), version).about(&path)?;
         Ok(Outcome::Set { path, stat, stat_wanted: self.stat })
     }
 }
