@@ -240,12 +240,12 @@ fn reserved_room_is_filled_ahead_of_what_is_written_and_the_rest_is_given_back()
         bench.run([append("log.1", b"two"), sync("log.1")]);
     }
     assert_eq!(fills(&bench), 0, "there is filled room left");
-    static LONG: [u8; FILL_LENGTH as usize] = [7; FILL_LENGTH as usize];
-    bench.run([append("log.1", &LONG)]);
+    let long = vec![7; usize::try_from(FILL_LENGTH).expect("small")];
+    let written = 12 + long.len();
+    bench.run([FileOp::Append { file: file("log.1"), bytes: long.into() }]);
     assert_eq!(fills(&bench), 1);
     let content = bench.content("log.1");
     assert_eq!(content.len() as u64, RESERVE);
-    let written = 12 + LONG.len();
     assert_eq!(content[..12], *b"onetwotwotwo");
     assert!(content[written..].iter().all(|byte| *byte == 0));
 
