@@ -59,7 +59,7 @@ impl Server {
             }
             Command::Dump => self.write_dump(&mut out),
             Command::Hash => {
-                for (zxid, digest) in self.digests.iter() {
+                for (zxid, digest) in self.tree.digests().iter() {
                     let _ = writeln!(out, "{:x}: {digest}", zxid.0);
                 }
             }

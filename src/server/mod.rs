@@ -12,7 +12,6 @@ mod clock;
 mod commands;
 mod config;
 mod containers;
-mod digests;
 mod event;
 mod faults;
 mod gate;
@@ -29,8 +28,7 @@ pub use event::{Action, Event, Failure};
 pub use snapshots::StorageStats;
 
 use self::{
-    clock::WallClock, containers::Cleaner, digests::Digests, gate::Gate, sessions::SessionIds,
-    snapshots::Snapshots,
+    clock::WallClock, containers::Cleaner, gate::Gate, sessions::SessionIds, snapshots::Snapshots,
 };
 use crate::{
     Disconnect, Transmit,
@@ -64,7 +62,6 @@ pub struct Server {
     /// The newest applied end of a session: what an "expired" answer waits for.
     newest_close: Zxid,
     cleaner: Cleaner,
-    digests: Digests,
     /// The events of the change in hand; kept for its memory.
     fired: Fired,
     /// Whether watches of closed connections are still to be forgotten.
@@ -94,6 +91,7 @@ impl Server {
             endpoint.track_session(now, session, Duration::from_millis(timeout_ms));
         }
         let applied = tree.last_zxid();
+        let gate = Gate::new(&config.durability, applied, &mut files);
         let snapshots = match &config.durability {
             Durability::InMemory => None,
             Durability::Logged(storage) => {
@@ -101,7 +99,6 @@ impl Server {
                 Some(Box::new(Snapshots::new(storage, now, rng, applied, &mut files)))
             }
         };
-        let gate = Gate::new(&config.durability, applied, &mut files);
         endpoint.release(now, gate.durable());
         let mut server = Self {
             now,
@@ -113,7 +110,6 @@ impl Server {
             session_ids: SessionIds::new(newest_ms),
             newest_close: applied,
             cleaner: Cleaner::new(now, &config.containers),
-            digests: Digests::default(),
             fired: Fired::default(),
             forgetting: false,
             has_more: false,

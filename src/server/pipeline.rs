@@ -145,7 +145,6 @@ impl Server {
 
     /// What follows every transaction: it may be durable at once, and its watchers hear of it.
     fn after_commit(&mut self, zxid: Zxid) {
-        self.digests.record(zxid, self.tree.digest());
         if self.gate.durable() == zxid {
             self.endpoint.release(self.now, zxid);
         }
@@ -173,10 +172,11 @@ impl Server {
     }
 }
 
-/// The digest to log with a transaction; one that changes nothing has none.
+/// The digest to log with a transaction. One that changes nothing has none, and neither has the end
+/// of a session that names no paths: where there is no list, upstream reads whatever comes as one.
 const fn digest_after(tree: &Tree, txn: &Txn<'_>) -> Option<u64> {
     match txn {
-        Txn::Error(_) => None,
+        Txn::Error(_) | Txn::CloseSession { paths: None } => None,
         _ => tree.digest(),
     }
 }

@@ -79,7 +79,12 @@ impl Tree {
             return Outcome::Inconsistent;
         }
         self.last_zxid = header.zxid;
-        let mut step = Step { header, fired: Some(fired) };
+        let outcome = self.apply_whole(&mut Step { header, fired: Some(fired) }, txn);
+        self.digests.record(header.zxid, self.digest());
+        outcome
+    }
+
+    fn apply_whole(&mut self, step: &mut Step<'_>, txn: &Txn<'_>) -> Outcome {
         match txn {
             Txn::Multi(txns) if txns.iter().any(is_error) => {
                 let outcome = |txn: &Txn<'_>| match txn {
@@ -91,7 +96,7 @@ impl Tree {
             Txn::Multi(txns) => {
                 let mut outcomes = Vec::with_capacity(txns.len());
                 for txn in txns {
-                    match self.apply_one(&mut step, txn) {
+                    match self.apply_one(step, txn) {
                         Ok(outcome) => outcomes.push(outcome),
                         Err(Misfit) => return Outcome::Inconsistent,
                     }
@@ -99,7 +104,7 @@ impl Tree {
                 Outcome::Multi(outcomes)
             }
             Txn::Check { .. } => Outcome::Inconsistent,
-            txn => self.apply_one(&mut step, txn).unwrap_or(Outcome::Inconsistent),
+            txn => self.apply_one(step, txn).unwrap_or(Outcome::Inconsistent),
         }
     }
 

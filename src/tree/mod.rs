@@ -20,6 +20,7 @@ mod acl;
 mod acl_table;
 mod answer;
 mod apply;
+mod digests;
 mod fired;
 mod node;
 mod pending;
@@ -37,6 +38,7 @@ mod watches;
 
 pub use answer::Answer;
 pub use apply::Outcome;
+pub use digests::Digests;
 pub use fired::{Change, Fired};
 pub(crate) use record::{encode_listed_acl, encode_node, encode_session};
 pub use removal::RemovalCursor;
@@ -133,6 +135,7 @@ pub struct Tree {
     /// The newest transaction that removed a znode.
     newest_removal: Zxid,
     digest: u64,
+    digests: Digests,
     /// Writes that took a quota over its soft limit.
     soft_quota_excesses: u64,
     /// The snapshot being written.
@@ -154,6 +157,7 @@ impl Tree {
             last_zxid: Zxid::ZERO,
             newest_removal: Zxid::ZERO,
             digest: 0,
+            digests: Digests::default(),
             soft_quota_excesses: 0,
             capture: None,
             config,
@@ -195,6 +199,12 @@ impl Tree {
     #[must_use]
     pub const fn digest(&self) -> Option<u64> {
         if self.config.digest { Some(self.digest) } else { None }
+    }
+
+    /// Its history.
+    #[must_use]
+    pub const fn digests(&self) -> &Digests {
+        &self.digests
     }
 
     /// How many znodes there are; like upstream, the root counts twice.

@@ -33,7 +33,7 @@ impl Tree {
     pub fn replay(&mut self, header: &TxnHeader, txn: &Txn<'_>) -> bool {
         self.last_zxid = self.last_zxid.max(header.zxid);
         let mut step = Step { header, fired: None };
-        match txn {
+        let fits = match txn {
             Txn::Multi(txns) if txns.iter().any(is_error) => true,
             Txn::Multi(txns) => {
                 let mut fits = true;
@@ -43,7 +43,9 @@ impl Tree {
                 fits
             }
             txn => self.apply_one(&mut step, txn).is_ok(),
-        }
+        };
+        self.digests.record(header.zxid, self.digest());
+        fits
     }
 
     /// Ends a recovery. Ephemerals of sessions that nobody knows go, without a transaction, and

@@ -12,8 +12,9 @@ const INTERVAL: i64 = 128;
 /// How many are kept.
 const KEPT: usize = 1024;
 
+/// The tree's digest after some of the newest transactions, live or replayed.
 #[derive(Debug, Default)]
-pub(super) struct Digests(VecDeque<(Zxid, u64)>);
+pub struct Digests(VecDeque<(Zxid, u64)>);
 
 impl Digests {
     pub(super) fn record(&mut self, zxid: Zxid, digest: Option<u64>) {
@@ -28,7 +29,7 @@ impl Digests {
     }
 
     /// Oldest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Zxid, u64)> {
+    pub fn iter(&self) -> impl Iterator<Item = (Zxid, u64)> {
         self.0.iter().copied()
     }
 }
