@@ -45,7 +45,7 @@ struct Groups {
     is_shut: bool,
     /// What is done to the files before anything new is written: until then nothing that was
     /// recovered from them is durable.
-    repairs: Option<(Ticket, Zxid)>,
+    preparations: Option<(Ticket, Zxid)>,
 }
 
 impl Gate {
@@ -54,8 +54,8 @@ impl Gate {
         let Durability::Logged(config) = durability else {
             return Self { applied: recovered, durable: recovered, log: None };
         };
-        let (files_there, repairs) = (mem::take(&mut files.logs), mem::take(&mut files.repairs));
-        let (writer, repaired) = LogWriter::new(config, files_there, repairs);
+        let preparations = files.preparations(config.sync);
+        let (writer, prepared) = LogWriter::new(config, mem::take(&mut files.logs), preparations);
         let groups = Groups {
             writer,
             open: Vec::new(),
@@ -63,9 +63,9 @@ impl Gate {
             in_flight: VecDeque::new(),
             in_flight_max: config.groups_in_flight_max.max(1),
             is_shut: !files.is_reproducible,
-            repairs: repaired.map(|ticket| (ticket, recovered)),
+            preparations: prepared.map(|ticket| (ticket, recovered)),
         };
-        let durable = if repaired.is_some() { Zxid::ZERO } else { recovered };
+        let durable = if prepared.is_some() { Zxid::ZERO } else { recovered };
         Self { applied: recovered, durable, log: Some(groups) }
     }
 
@@ -86,7 +86,7 @@ impl Gate {
     pub(super) fn stored(&mut self, ticket: Ticket) -> bool {
         let Some(groups) = &mut self.log else { return false };
         let before = self.durable;
-        if let Some((_, recovered)) = groups.repairs.take_if(|(last, _)| *last <= ticket) {
+        if let Some((_, recovered)) = groups.preparations.take_if(|(last, _)| *last <= ticket) {
             self.durable = recovered;
         }
         while let Some(&(last_ticket, last_zxid)) = groups.in_flight.front() {
@@ -191,8 +191,9 @@ impl Gate {
         assert_eq!(groups.open_first.is_some(), !groups.open.is_empty());
         let zxids = groups.in_flight.iter().map(|&(_, zxid)| zxid);
         assert!(zxids.is_sorted(), "groups are sealed in order");
-        assert!(groups.repairs.is_none() || self.durable == Zxid::ZERO);
-        if groups.open.is_empty() && groups.in_flight.is_empty() && groups.repairs.is_none() {
+        let is_prepared = groups.preparations.is_none();
+        assert!(is_prepared || self.durable == Zxid::ZERO);
+        if groups.open.is_empty() && groups.in_flight.is_empty() && is_prepared {
             assert_eq!(self.durable, self.applied, "nothing is on its way");
         }
     }
@@ -292,17 +293,17 @@ mod tests {
     }
 
     #[test]
-    fn what_was_recovered_is_durable_once_its_files_are_repaired() {
-        let file = File { dir: Dir::Log, name: "log.1".into() };
-        let repairs = vec![FileOp::Sync { file }, FileOp::SyncDir { dir: Dir::Log }];
-        let mut files = KnownFiles { repairs, is_reproducible: true, ..KnownFiles::default() };
+    fn what_was_recovered_is_durable_once_its_files_are() {
+        let newest = File { dir: Dir::Log, name: "log.1".into() };
+        let logs = vec![(Zxid(1), newest)];
+        let mut files = KnownFiles { logs, is_reproducible: true, ..KnownFiles::default() };
         let mut gate = Gate::new(&logged(2), Zxid(7), &mut files);
         gate.check_invariants();
         assert_eq!((gate.durable(), gate.applied()), (Zxid::ZERO, Zxid(7)));
         record(&mut gate, 8);
         let tickets = drain(&mut gate);
-        assert!(!gate.stored(tickets[0]), "one of two repairs");
-        assert!(gate.stored(tickets[1]) && gate.durable() == Zxid(7));
+        assert!(!gate.stored(tickets[1]), "two of three syncs");
+        assert!(gate.stored(tickets[2]) && gate.durable() == Zxid(7));
         assert!(gate.stored(*tickets.last().unwrap()) && gate.is_settled());
     }
 

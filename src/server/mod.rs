@@ -91,6 +91,7 @@ impl Server {
             endpoint.track_session(now, session, Duration::from_millis(timeout_ms));
         }
         let applied = tree.last_zxid();
+        let gate = Gate::new(&config.durability, applied, &mut files);
         let snapshots = match &config.durability {
             Durability::InMemory => None,
             Durability::Logged(storage) => {
@@ -98,7 +99,6 @@ impl Server {
                 Some(Box::new(Snapshots::new(storage, now, rng, applied, &mut files)))
             }
         };
-        let gate = Gate::new(&config.durability, applied, &mut files);
         endpoint.release(now, gate.durable());
         let mut server = Self {
             now,

@@ -73,6 +73,10 @@ pub enum CompressionDamage {
 /// The longest block of snappy read, in bytes, compressed and not. Java writes 32 KiB.
 const BLOCK_LENGTH_MAX: usize = 1 << 20;
 
+/// Gzip is decompressed in parts of this many bytes, counted from the start: what comes out before
+/// damage then does not depend on how the bytes came.
+const GZIP_PART: usize = 4096;
+
 /// What a snappy stream starts with, versions excepted.
 const SNAPPY_MAGIC: [u8; 8] = *b"\x82SNAPPY\0";
 
@@ -85,6 +89,8 @@ pub(super) struct Decompressor {
     /// Compressed bytes; those from `start` on are not used yet.
     input: Vec<u8>,
     start: usize,
+    /// Bytes to the end of a part.
+    part: usize,
     is_finished: bool,
 }
 
@@ -108,7 +114,7 @@ impl Decompressor {
                 Method::Snappy { decoder: snap::raw::Decoder::new(), has_header: false }
             }
         };
-        Self { method, input: Vec::new(), start: 0, is_finished: false }
+        Self { method, input: Vec::new(), start: 0, part: GZIP_PART, is_finished: false }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -140,7 +146,15 @@ impl Decompressor {
                     out.extend_from_slice(input);
                     Some(input.len())
                 }
-                Method::Gzip(decoder) => gunzip(decoder, input, out)?,
+                Method::Gzip(_) if input.len() < self.part && !self.is_finished => {
+                    return Ok(false);
+                }
+                Method::Gzip(decoder) => {
+                    let used = gunzip(decoder, &input[..input.len().min(self.part)], out)?;
+                    self.part -= used.unwrap_or(0);
+                    self.part = if self.part == 0 { GZIP_PART } else { self.part };
+                    used
+                }
                 Method::Snappy { decoder, has_header } => {
                     match unsnap(decoder, has_header, input, out)? {
                         Some(0) if !self.is_finished => return Ok(false),

@@ -42,12 +42,12 @@ pub(crate) struct LogWriter {
 }
 
 impl LogWriter {
-    /// A writer beside the files there are. `repairs` are done before anything is written, when the
-    /// ticket returned is acknowledged.
+    /// A writer beside the files there are. Before anything is written come the `preparations`; they
+    /// are done when the ticket returned is acknowledged.
     pub(crate) fn new(
         config: &Config,
         files: Vec<(Zxid, File)>,
-        repairs: Vec<FileOp>,
+        preparations: Vec<FileOp>,
     ) -> (Self, Option<Ticket>) {
         let mut writer = Self {
             file: None,
@@ -60,8 +60,8 @@ impl LogWriter {
             next_ticket: Ticket(1),
             operations: VecDeque::new(),
         };
-        let repaired = repairs.into_iter().map(|repair| writer.queue(repair)).last();
-        (writer, repaired)
+        let prepared = preparations.into_iter().map(|one| writer.queue(one)).last();
+        (writer, prepared)
     }
 
     /// Queues a group of whole records that starts at `first`. The group is stored when the ticket
@@ -238,15 +238,15 @@ mod tests {
     }
 
     #[test]
-    fn repairs_come_before_the_first_record() {
+    fn preparations_come_before_the_first_record() {
         let file = File { dir: Dir::Log, name: "log.1".into() };
         let repairs = vec![
             FileOp::Truncate { file: file.clone(), length: 99 },
             FileOp::Sync { file: file.clone() },
         ];
         let files = vec![(Zxid(1), file.clone())];
-        let (mut writer, repaired) = LogWriter::new(&Config::default(), files, repairs);
-        assert_eq!(repaired, Some(Ticket(2)));
+        let (mut writer, prepared) = LogWriter::new(&Config::default(), files, repairs);
+        assert_eq!(prepared, Some(Ticket(2)));
         writer.write(Zxid(9), b"one".to_vec());
         let (operations, _) = drain(&mut writer);
         assert_eq!(operations[..3], ["truncate", "sync log.1", "create log.9"]);

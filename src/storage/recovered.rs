@@ -1,6 +1,8 @@
 //! What a server starts from.
 
-use super::operation::{File, FileOp};
+use std::mem;
+
+use super::operation::{Dir, File, FileOp};
 use crate::{ids::Zxid, tree::Tree};
 
 /// How a recovery went.
@@ -53,6 +55,27 @@ pub(crate) struct KnownFiles {
     pub(crate) bytes_replayed: u64,
     /// How all this was found out.
     pub(crate) summary: RecoverySummary,
+}
+
+impl KnownFiles {
+    /// What is done to the files before anything new is written, and before anybody hears of what
+    /// was recovered. What was read may be in the system's memory only, where a process that ended
+    /// before its sync has left it: a power cut would still take it.
+    pub(crate) fn preparations(&mut self, syncs: bool) -> Vec<FileOp> {
+        let mut all = mem::take(&mut self.repairs);
+        if !syncs || self.logs.is_empty() && self.snapshots.is_empty() {
+            return all;
+        }
+        // A log is synced before the next one is made.
+        let newest = self.logs.last().map(|(_, file)| FileOp::Sync { file: file.clone() });
+        let dirs = [Dir::Log, Dir::Snapshot].map(|dir| FileOp::SyncDir { dir });
+        for sync in newest.into_iter().chain(dirs) {
+            if !all.contains(&sync) {
+                all.push(sync);
+            }
+        }
+        all
+    }
 }
 
 /// A snapshot on disk.

@@ -2,7 +2,7 @@
 
 use zookeeper_core::wire::Op;
 use zookeeper_sim::{
-    crash::{Run, Script},
+    crash::{Effort, Run, Script},
     disk::Mark,
     replay,
 };
@@ -33,7 +33,8 @@ fn every_start_finds_everything_that_somebody_knows_of() {
         assert!(run.history().count(kind) > 0, "{kind}");
     }
     let count = run.checkpoints().len();
-    let (starts, marks) = on_all_cores(count, |index, marks| run.crash_after(index, true, marks));
+    let (starts, marks) =
+        on_all_cores(count, |index, marks| run.crash_after(index, Effort::EveryByte, marks));
     print(&run, starts, &marks);
     for mark in [Mark::SectorLost, Mark::LengthCut, Mark::ZerosVisible, Mark::CreateLost] {
         assert!(marks.count(mark) > 0, "{mark:?}");

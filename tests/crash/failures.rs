@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use zookeeper_core::{server::Failure, storage::Lane};
 use zookeeper_sim::{
     crash::{Run, Script, Settings},
-    disk::{Crash, Fault, Marks, Plan},
+    disk::{Crash, Fault, Plan},
     replay,
 };
 
@@ -13,6 +13,10 @@ use super::support::{on_all_cores, print};
 
 /// Rounds of load; the settings let snapshots, new logs and purges fall into them.
 const ROUNDS: u64 = 4;
+
+/// Operations of the snapshot that a fresh store begins with: create, append, sync, rename, sync
+/// directory.
+const FIRST_SNAPSHOT: usize = 5;
 
 fn script(seed: u64, plan: Plan) -> Script {
     let mut script = Script::new(seed, ROUNDS);
@@ -67,7 +71,9 @@ fn a_snapshot_that_fails_is_made_again_and_takes_nothing_away() {
     let (starts, marks) = on_all_cores(count, |number, marks| {
         let fault = faults(number);
         let run = Run::first(script(seed, Plan::at(Lane::Snapshot, number, fault)));
-        assert!(run.failure().is_none(), "operation {number}: {:?}", run.failure());
+        // Until the first one is there, there is nothing to go on with.
+        let is_first = number < FIRST_SNAPSHOT;
+        assert_eq!(run.failure().is_some(), is_first, "operation {number}: {:?}", run.failure());
         marks.merge(run.marks());
         let checkpoints = run.checkpoints().len();
         for index in (0..checkpoints).step_by(7).chain([checkpoints - 1]) {
@@ -76,5 +82,4 @@ fn a_snapshot_that_fails_is_made_again_and_takes_nothing_away() {
         checkpoints / 7
     });
     println!("{starts} starts; {marks}");
-    let _ = Marks::default();
 }

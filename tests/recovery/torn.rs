@@ -8,7 +8,7 @@ use zookeeper_sim::store::file;
 
 use crate::{
     fixtures::records::Log,
-    support::{error, log, no_records, ok, repairs, run, with_logs},
+    support::{error, log, no_records, ok, repairs, run, snapshot, store, with_logs},
 };
 
 #[test]
@@ -134,6 +134,26 @@ fn an_older_log_that_ends_too_early_is_refused_with_its_damage() {
         }
         other => panic!("{other}"),
     }
+}
+
+#[test]
+fn a_log_without_a_record_does_not_hide_the_one_before() {
+    let whole = log(1..=5);
+    let files = |first: Vec<u8>| {
+        store([("snapshot.5", snapshot(5)), ("log.1", first), ("log.6", no_records())])
+    };
+    let outcome = run(&files(whole.clone()));
+    assert_eq!(repairs(ok(&outcome)), ["remove log.6", "sync directory"]);
+    // It tells of more than the snapshot, or of less.
+    let outcome = run(&files(log(1..=7)));
+    assert_eq!(ok(&outcome).zxid(), Zxid(7));
+    let outcome = run(&files(whole[..whole.len() - 3].to_vec()));
+    let cut = format!("truncate log.1 {}", log(1..=4).len());
+    let expected = [&*cut, "sync log.1", "remove log.6", "sync directory"];
+    assert_eq!(
+        (repairs(ok(&outcome)), ok(&outcome).zxid()),
+        (expected.map(str::to_owned).to_vec(), Zxid(5))
+    );
 }
 
 #[test]

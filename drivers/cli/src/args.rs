@@ -13,7 +13,7 @@ use crate::{
     offline::OfflineCommand,
 };
 
-/// A ZooKeeper server, a client and a shell in one binary.
+/// A ZooKeeper server, a client, a shell and tools for a server's files in one binary.
 ///
 /// Without a command it serves on 127.0.0.1:2181, with its data in ./zk-data.
 #[derive(Debug, Parser)]
@@ -162,6 +162,10 @@ Examples:
       print what changes, until interrupted
   zk shell
       type commands at a prompt
+  zk export /app -o app.jsonl
+      write a subtree to a file, for zk import
+  zk data repair --dry-run /srv/zk-data
+      see what is wrong with the files of a server that does not run
 
 Exit status of the client's commands:
   0  done

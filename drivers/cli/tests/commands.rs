@@ -391,5 +391,13 @@ fn help_needs_no_manual() {
     }
     assert!(text(&["multi", "--help"]).contains("check [-v VERSION] PATH"));
     assert!(text(&["create", "--help"]).contains("--ttl"));
+    assert!(text(&["import", "--help"]).contains("--existing skip"));
+    for tool in
+        [&["log", "dump"][..], &["log", "verify"], &["snapshot", "tree"], &["data", "repair"]]
+    {
+        let help = text(&[tool, &["--help"]].concat());
+        assert!(help.contains("Exit status:") && help.contains("--json"), "{help}");
+        assert!(!help.contains("--server"), "{help}");
+    }
     assert!(!text(&["serve", "--help"]).contains("--auth"));
 }

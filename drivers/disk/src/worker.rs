@@ -163,10 +163,17 @@ impl Worker {
     }
 
     fn sync(&mut self, file: &File) -> io::Result<()> {
-        let current = self.current.as_mut().filter(|current| current.file == *file);
-        let current = current.ok_or_else(not_open)?;
-        let (system, handle) = (&*self.system, &current.handle);
+        let system = &*self.system;
         let path = || self.directories.file(file);
+        let Some(current) = self.current.as_mut().filter(|current| current.file == *file) else {
+            if self.lane == Lane::Snapshot {
+                return Err(not_open());
+            }
+            // Written before this start, by a process that may not have synced it.
+            let handle = system.open_to_read(&path())?;
+            return timed(self.sync_warning, path, || system.sync_all(&handle));
+        };
+        let handle = &current.handle;
         if current.is_changed {
             timed(self.sync_warning, path, || system.sync_all(handle))?;
         } else {

@@ -185,6 +185,14 @@ impl Replay {
                         self.step = Step::Log(log);
                         Ok(false)
                     }
+                    // A log without a record vouches for nothing, and may be removed: the next
+                    // recovery begins with the one before.
+                    Some(_) if self.last_read.is_none() && log.index > 0 && self.logs_read == 1 => {
+                        self.logs_read = 0;
+                        self.stops.clear();
+                        self.begin_log(log.index - 1, files, events);
+                        Ok(true)
+                    }
                     Some(stop) => {
                         self.stops.push_back(stop);
                         self.begin_log(log.index + 1, files, events);

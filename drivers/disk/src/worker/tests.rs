@@ -293,6 +293,19 @@ fn a_tail_is_cut_and_synced_as_a_whole() {
 }
 
 #[test]
+fn a_log_that_another_process_wrote_is_synced_and_a_snapshot_is_not() {
+    for (lane, is_synced) in [(Lane::Log, true), (Lane::Snapshot, false)] {
+        let mut bench = Bench::new(lane);
+        fs::write(bench.path("log.1"), b"records").expect("room");
+        bench.run([sync("log.1")]);
+        let answers = bench.answers();
+        assert_eq!(answers.iter().all(|(_, error)| error.is_none()), is_synced, "{answers:?}");
+        let calls: &[&str] = if is_synced { &["open_to_read", "sync_all"] } else { &[] };
+        assert_eq!(bench.system.calls(), *calls);
+    }
+}
+
+#[test]
 fn what_is_gone_is_removed_and_what_is_not_open_is_not_written() {
     let mut bench = Bench::new(Lane::Snapshot);
     fs::write(bench.path("log.1"), b"old").expect("room");

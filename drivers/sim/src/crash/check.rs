@@ -3,7 +3,7 @@
 use zookeeper_core::{
     SessionId, Zxid,
     server::Recovered,
-    storage::{FileOp, RecoveryError},
+    storage::{Dir, FileOp, RecoveryError},
     tree::{self, Tree},
 };
 
@@ -80,26 +80,47 @@ pub fn must_hold(
     (zxid, recovered)
 }
 
-/// Every crash to try after an operation. With `thorough`, the last write ends at every byte.
+/// How many crashes to try after an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effort {
+    /// The clear cases and one by chance.
+    Few,
+    /// More by chance, and more places where the last write ends.
+    Some,
+    /// Every byte at which the last write to a log may end.
+    EveryByte,
+}
+
+/// The crashes to try after an operation.
 #[must_use]
-pub fn crashes(checkpoint: &Checkpoint, seed: u64, thorough: bool) -> Vec<Crash> {
-    let mut all = vec![Crash::LOST, Crash::KEPT];
-    all.push(Crash { entries: Entries::Kept, ..Crash::LOST });
-    all.push(Crash { entries: Entries::Lost, ..Crash::KEPT });
-    all.extend([seed, !seed].map(Crash::random));
-    if !matches!(checkpoint.op, Some(FileOp::Append { .. })) {
-        return all;
+pub fn crashes(checkpoint: &Checkpoint, seed: u64, effort: Effort) -> Vec<Crash> {
+    let mut all = vec![Crash::LOST, Crash::KEPT, Crash::random(seed)];
+    if effort != Effort::Few {
+        all.push(Crash { entries: Entries::Kept, ..Crash::LOST });
+        all.push(Crash { entries: Entries::Lost, ..Crash::KEPT });
+        all.push(Crash::random(!seed));
     }
+    let Some(FileOp::Append { file, .. }) = &checkpoint.op else { return all };
     let Some(length) = checkpoint.disk.last_write_length() else { return all };
     let with = |data| Crash { data, ..Crash::KEPT };
-    let step = if thorough { 1 } else { 1 + length / 8 };
-    for bytes in (0..length).step_by(step) {
-        all.push(with(Data::Prefix { bytes, rest: Rest::Cut }));
-        all.push(with(Data::Prefix { bytes, rest: Rest::Zeros }));
-    }
+    // Nobody reads the temporary of a snapshot again.
+    let is_log = file.dir == Dir::Log;
+    let step = match effort {
+        Effort::EveryByte if is_log => 1,
+        Effort::EveryByte | Effort::Some => length / 8 + 1,
+        Effort::Few => length / 2 + 1,
+    };
+    let first = usize::try_from(seed % 5).unwrap_or(0);
+    let cuts = (0..length).step_by(step);
+    all.extend(cuts.map(|bytes| with(Data::Prefix { bytes, rest: Rest::Cut })));
+    // With zeros behind them; the others when the seed is another one.
+    let zeros = (first..length).step_by(step.max(5));
+    all.extend(zeros.map(|bytes| with(Data::Prefix { bytes, rest: Rest::Zeros })));
     // One more, for a write that does not begin with a sector.
     let sectors = length / 512 + 2;
-    if sectors <= SECTORS_MAX {
+    if effort == Effort::Few {
+        all.push(with(Data::Sectors(seed)));
+    } else if sectors <= SECTORS_MAX {
         all.extend((0..1_u64 << sectors).map(|mask| with(Data::Sectors(mask))));
     } else {
         all.extend((0..16).map(|turn| with(Data::Sectors(seed.rotate_left(turn * 4)))));

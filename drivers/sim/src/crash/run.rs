@@ -11,7 +11,7 @@ use zookeeper_core::{
 
 use super::{
     boot::recover,
-    check::{Known, crashes, list, must_hold},
+    check::{Effort, Known, crashes, list, must_hold},
     history::History,
     life::{Credentials, Life, Settings},
 };
@@ -196,10 +196,10 @@ impl Run {
     /// # Panics
     ///
     /// When a start does not find what somebody knows of, or finds what never was.
-    pub fn crash_after(&self, index: usize, thorough: bool, marks: &mut Marks) -> usize {
+    pub fn crash_after(&self, index: usize, effort: Effort, marks: &mut Marks) -> usize {
         let checkpoint = &self.checkpoints[index];
         let seed = self.script.seed.wrapping_add(u64::try_from(index).unwrap_or(0));
-        let crashes = crashes(checkpoint, seed, thorough);
+        let crashes = crashes(checkpoint, seed, effort);
         for &crash in &crashes {
             self.crash_once(index, crash, marks);
         }

@@ -62,7 +62,67 @@ pub fn seeds() -> Vec<Seed> {
     seeds.extend(servers());
     seeds.extend(clients());
     seeds.extend(crashes());
+    let payloads: Vec<_> = seeds.iter().filter(|seed| seed.target == "txn_decode").collect();
+    let stores: Vec<_> = stores(&payloads).collect();
+    seeds.extend(stores);
     seeds
+}
+
+/// Logs of every transaction, snapshots, and stores of both.
+fn stores(payloads: &[&Seed]) -> impl Iterator<Item = Seed> {
+    const END: u8 = 0xff;
+    let record = |payload: &[u8]| {
+        let length = u16::try_from(payload.len()).unwrap_or(u16::MAX).to_be_bytes();
+        [&[0][..], &length, payload].concat()
+    };
+    let logs = payloads.iter().map(|seed| (seed.name.clone(), record(&seed.bytes)));
+    let all: Vec<u8> = payloads.iter().flat_map(|seed| record(&seed.bytes)).collect();
+    let damaged = [("flipped", 0xc0), ("cut", 0xc1), ("lost", 0xc2)]
+        .map(|(name, kind)| (name.to_owned(), [&all[..], &[0x83, 0, kind, 2, 0x80]].concat()));
+    let logs: Vec<_> =
+        logs.chain([("everything".to_owned(), all.clone())]).chain(damaged).collect();
+    // Two sessions, an ACL, znodes of each kind one below the other, both sections, and damage.
+    let snapshot = |kind: u8, damage: &[u8]| {
+        let start = [2, 40, 50, 1, 3];
+        let nodes = (0..16_u8).flat_map(|node| {
+            let path = [0, node, node / 4];
+            let depth = 1 + usize::from(node % 2);
+            [&[node << 2 | node % 2][..], &path[..depth], &[node, 2, b'x', b'y']].concat()
+        });
+        start.into_iter().chain(nodes).chain([kind]).chain(damage.iter().copied()).collect()
+    };
+    let snapshots: [(&str, Vec<u8>); 5] = [
+        ("whole", snapshot(0xa0, &[])),
+        ("without_digest", snapshot(0xb3, &[])),
+        ("without_sections", snapshot(0xa8, &[])),
+        ("flipped", snapshot(0xa3, &[0xc0, 0, 99])),
+        ("cut", snapshot(0xa3, &[0xc1, 1, 99])),
+    ];
+    let store = |parts: &[(u8, &[u8])]| -> Vec<u8> {
+        let part = |(name, bytes): &(u8, &[u8])| [&[*name][..], bytes, &[END]].concat();
+        [0].into_iter().chain(parts.iter().flat_map(part)).collect()
+    };
+    let (good, bad, create) =
+        (&snapshots[0].1[..], &snapshots[3].1[..], &record(&payloads[0].bytes));
+    let two = [&create[..], create].concat();
+    let stores = [
+        ("one_log", store(&[(0, good), (3, &all)])),
+        ("two_logs", store(&[(0, good), (3, &two), (4, &all)])),
+        ("gap", store(&[(0, good), (3, &two), (5, &all)])),
+        ("torn", store(&[(0, good), (3, &two), (4, &logs[logs.len() - 2].1)])),
+        ("older_snapshot", store(&[(0, good), (1, bad), (3, &two), (4, &all)])),
+        ("no_snapshot", store(&[(3, &two), (4, &all)])),
+        ("temporary", store(&[(0, good), (7, bad)])),
+        ("unreadable", store(&[(0, good), (0x41, good), (3, &all)])),
+        ("empty_log", store(&[(0, good), (3, &two), (4, &[])])),
+    ];
+    let logs = logs.into_iter().map(|(name, bytes)| ("log", name, [&[0, 63][..], &bytes].concat()));
+    let snapshots = snapshots
+        .into_iter()
+        .map(|(name, bytes)| ("snapshot", name.to_owned(), [&[0, 63][..], &bytes].concat()));
+    let stores = stores.into_iter().map(|(name, bytes)| ("recovery", name.to_owned(), bytes));
+    let all: Vec<_> = logs.chain(snapshots).chain(stores).collect();
+    all.into_iter().map(|(target, name, bytes)| Seed { target, name, bytes })
 }
 
 fn handshakes() -> impl Iterator<Item = Seed> {
@@ -115,7 +175,8 @@ fn servers() -> impl Iterator<Item = Seed> {
         kinds.iter().flat_map(stored).collect()
     };
     let store = |lane, count| Kind::Store { lane, count };
-    let (log, both) = ([store(0, 3)], [store(0, 5), store(1, 1)]);
+    let writes: Vec<_> = (0..=u8::MAX).step_by(5).map(|seed| request(0, 0, seed)).collect();
+    let (log, both) = ([store(0, 3)], [store(0, 15), store(1, 15)]);
     let everything: Vec<_> = start.iter().cloned().chain(all(0)).collect();
     let two = [accept.clone(), accept.clone(), connect(0, NEW), connect(1, NEW)];
     let watched: Vec<_> =
@@ -129,7 +190,7 @@ fn servers() -> impl Iterator<Item = Seed> {
     let stories = [
         ("everything", 0x30, everything.clone()),
         ("logged", 0x31, stored(&everything, &log)),
-        ("snapshots", 0x71, stored(&everything, &both)),
+        ("snapshots", 0x71, stored(&[&start[..], &writes, &writes].concat(), &both)),
         ("snapshot_fails", 0x71, {
             let fails = [store(0, 5), store(1, 0), Kind::StoreFails { lane: 1 }];
             stored(&everything, &fails)

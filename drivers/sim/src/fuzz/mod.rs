@@ -6,8 +6,10 @@
 mod client;
 pub mod corpus;
 mod crash;
+mod files;
 mod records;
 mod server;
+mod storage;
 mod stream;
 mod world;
 
@@ -15,6 +17,7 @@ pub use client::client;
 pub use crash::crash;
 pub use records::{request_decode, response_decode, txn_decode};
 pub use server::server;
+pub use storage::{log, recovery, snapshot};
 pub use stream::{frames, handshake};
 
 /// A target's body.
@@ -30,4 +33,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("server", server),
     ("client", client),
     ("crash", crash),
+    ("log", log),
+    ("snapshot", snapshot),
+    ("recovery", recovery),
 ];
