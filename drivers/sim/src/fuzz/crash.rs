@@ -34,6 +34,7 @@ pub fn crash(data: &[u8]) {
         }
     }
     lives.step(&Step::Crash { data: 0, entries: 0, bytes: 0 });
+    lives.life.cut_power();
 }
 
 /// Something that happens. Clients are numbered; a number that no client has means nothing.
