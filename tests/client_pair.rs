@@ -18,6 +18,9 @@ use zookeeper_sim::{
     replay,
 };
 
+/// The default of clients.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
+
 fn watched_by(watcher: WatcherId) -> SubmitOptions {
     SubmitOptions { watcher: Some(watcher), timeout: None }
 }
@@ -186,6 +189,39 @@ impl Writer {
     }
 }
 
+/// Keeps trouble so short that no session expires: a wire that went dark is given up after two thirds
+/// of the time-out, and the server is out of reach for a second at most.
+#[derive(Default)]
+struct Calm {
+    elapsed: Duration,
+    /// Until when each wire stays as it is.
+    dark_until: [Duration; 2],
+    unreachable_for: Duration,
+}
+
+impl Calm {
+    fn darken(&mut self, couple: &mut Couple, who: usize) {
+        if self.elapsed >= self.dark_until[who] {
+            couple.darken(who);
+            self.dark_until[who] = self.elapsed + SESSION_TIMEOUT;
+        }
+    }
+
+    /// Nobody who still has to find out that its wire is dark needs the server in vain.
+    fn toggle(&self, couple: &mut Couple) {
+        let is_calm = self.dark_until.iter().all(|until| self.elapsed >= *until);
+        couple.is_reachable = !couple.is_reachable || !is_calm;
+    }
+
+    fn advance(&mut self, couple: &mut Couple, time: Duration) {
+        couple.is_reachable |= self.unreachable_for + time > Duration::from_secs(1);
+        couple.advance(time);
+        self.elapsed += time;
+        self.unreachable_for =
+            if couple.is_reachable { Duration::ZERO } else { self.unreachable_for + time };
+    }
+}
+
 /// Whatever happens to the wire: no acknowledged write is lost, none is done twice, what was not
 /// sent was not done; and who follows a znode by watches ends with its newest data.
 #[test]
@@ -214,12 +250,13 @@ fn no_write_is_lost_and_no_watch_is_missed() {
         let watcher = couple.driver_mut(two).new_watcher();
         let mut follower = Follower { who: two, watcher, is_watching: false, newest: 0 };
         let mut writer = Writer::default();
+        let mut calm = Calm::default();
         for _ in 0..60 {
             match rng.below(8) {
                 0 => couple.cut(one),
                 1 => couple.cut(two),
-                2 => couple.darken(if rng.one_in(2) { one } else { two }),
-                3 => couple.is_reachable = !couple.is_reachable,
+                2 => calm.darken(&mut couple, [one, two][usize::from(rng.one_in(2))]),
+                3 => calm.toggle(&mut couple),
                 _ => {
                     for _ in 0..=rng.below(3) {
                         writer.write(&mut couple, one);
@@ -227,9 +264,8 @@ fn no_write_is_lost_and_no_watch_is_missed() {
                 }
             }
             if rng.one_in(2) {
-                couple.advance(Duration::from_millis(100 + rng.below(900)));
+                calm.advance(&mut couple, Duration::from_millis(100 + rng.below(900)));
             }
-            // Never so long that a session expires.
             couple.is_reachable |= rng.one_in(3);
             writer.hear(&mut couple, one);
             follower.follow(&mut couple);
