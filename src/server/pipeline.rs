@@ -180,3 +180,17 @@ const fn digest_after(tree: &Tree, txn: &Txn<'_>) -> Option<u64> {
         _ => tree.digest(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Rng;
+
+    #[test]
+    fn the_end_of_a_session_that_names_no_paths_is_logged_without_a_digest() {
+        let tree = Tree::new(crate::tree::Config::default(), &mut Rng::new(1));
+        let close = |paths| digest_after(&tree, &Txn::CloseSession { paths });
+        assert_eq!(close(Some(Vec::new())), tree.digest());
+        assert_eq!(close(None), None);
+    }
+}

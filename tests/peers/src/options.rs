@@ -14,11 +14,12 @@ use crate::program::Kind;
 pub struct Options {
     entries: Vec<(String, String)>,
     properties: Vec<(String, String)>,
+    heap: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { entries: Vec::new(), properties: Vec::new() }
+        Self { entries: Vec::new(), properties: Vec::new(), heap: None }
             .set("tickTime", "2000")
             .set("maxClientCnxns", "0")
             .set("4lw.commands.whitelist", "*")
@@ -47,6 +48,14 @@ impl Options {
         self
     }
 
+    /// Apache's server for measurements: with so much heap, such as `2g`, and everything else as a
+    /// virtual machine is by default. Our server has nothing of the kind.
+    #[must_use]
+    pub fn full_speed(mut self, heap: &str) -> Self {
+        self.heap = Some(heap.to_owned());
+        self
+    }
+
     /// A member of an ensemble that finds no quorum serves reads, also to new sessions, which are
     /// its own until they make an ephemeral.
     #[must_use]
@@ -59,6 +68,11 @@ impl Options {
     /// Whether the file names the servers of an ensemble.
     pub(crate) fn is_ensemble(&self) -> bool {
         self.entries.iter().any(|(key, _)| key.starts_with("server."))
+    }
+
+    /// The heap of a server that is measured.
+    pub(crate) fn heap(&self) -> Option<&str> {
+        self.heap.as_deref()
     }
 
     /// The JVM properties for Apache's command line.

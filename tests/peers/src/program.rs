@@ -75,10 +75,9 @@ const APACHE_STANDALONE: &str = "org.apache.zookeeper.server.ZooKeeperServerMain
 const APACHE_MEMBER: &str = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
 
 /// A small heap and the first compiler tier: these servers live for seconds.
-const JVM_FLAGS: [&str; 10] = [
-    "-Xmx256m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
+const SMALL_JVM: [&str; 3] = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+
+const JVM_FLAGS: [&str; 7] = [
     "-XX:-UsePerfData",
     "-Xshare:auto",
     "-Dfile.encoding=UTF-8",
@@ -114,6 +113,10 @@ impl Program {
         let mut command = Command::new(&self.path);
         match self.kind {
             Kind::Apache => {
+                match options.heap() {
+                    Some(heap) => command.arg(format!("-Xmx{heap}")),
+                    None => command.args(SMALL_JVM),
+                };
                 command.args(JVM_FLAGS);
                 for (key, value) in options.properties() {
                     command.arg(format!("-D{key}={value}"));

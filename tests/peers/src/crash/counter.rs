@@ -111,7 +111,7 @@ impl Contender {
     }
 
     /// Reads and counts until something is lost.
-    pub(super) async fn run(&mut self, gate: &Gate) {
+    pub(super) async fn run(&self, gate: &Gate) {
         while gate.is_open() {
             let read = match self.client.get_data(&self.path).await.into() {
                 Outcome::Done(read) => read,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use zookeeper_core::Rng;
-use zookeeper_core::client::CloseReason;
+use zookeeper_core::client::{CloseReason, Error, RequestError};
 use zookeeper_core::wire::CreateMode;
 use zookeeper_smol::{Client, ClientBuilder};
 
@@ -12,7 +12,7 @@ use super::outcome::Outcome;
 use super::view::View;
 
 /// How long a session lives that nobody closes.
-const TIMEOUT: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_millis(200);
 const ZNODES: usize = 3;
 
 /// A writer whose sessions do not last.
@@ -80,7 +80,13 @@ impl Mortal {
             calls.push((client.create(&path, "", CreateMode::Ephemeral), path));
         }
         for (call, path) in calls {
-            match call.await.into() {
+            let result = call.await;
+            if let Err(Error::Request(RequestError::SessionExpired { maybe_executed })) = result {
+                // On a busy machine it may not be given its time.
+                session.maybe.extend(maybe_executed.then_some(path));
+                continue;
+            }
+            match result.into() {
                 Outcome::Done(_) => {
                     session.paths.push(path);
                     gate.acknowledge();

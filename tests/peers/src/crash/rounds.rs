@@ -121,7 +121,7 @@ enum Writer {
     Contender(Contender),
     Nodes(Nodes),
     Pair(Pair),
-    Mortal(Mortal),
+    Mortal(Box<Mortal>),
 }
 
 impl Writer {
@@ -201,7 +201,7 @@ impl Crowd {
                 name.clone(),
             )),
             Writer::Pair(Pair::new(client, fork(), format!("/pair-{index}")).await),
-            Writer::Mortal(Mortal::new(builder, fork(), MORTALS, name)),
+            Writer::Mortal(Box::new(Mortal::new(builder, fork(), MORTALS, name))),
         ]);
     }
 

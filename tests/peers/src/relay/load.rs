@@ -358,7 +358,7 @@ impl Load {
     }
 
     /// A session that takes its ephemeral znodes with it.
-    fn close_session(&mut self) -> Result<(), Error> {
+    fn close_session(&self) -> Result<(), Error> {
         let client = client(&self.settings);
         for _ in 0..3 {
             block_on(client.create("/closed-", "", CreateMode::EphemeralSequential))?;
@@ -368,7 +368,7 @@ impl Load {
     }
 
     /// A session that is left alone, until it is over.
-    fn expire_session(&mut self) -> Result<(), Error> {
+    fn expire_session(&self) -> Result<(), Error> {
         let client = client(&self.settings.clone().session_timeout(SHORT_TIMEOUT));
         let mut paths = Vec::new();
         for _ in 0..3 {
