@@ -151,7 +151,6 @@ fn a_record_longer_than_the_limit_names_the_setting() {
         }
         other => panic!("{other}"),
     }
-    // By default a record may be twice as long as a request.
     const { assert!(RECORD_LENGTH_MAX > 2 * zookeeper_core::FRAME_LENGTH_MAX) };
 }
 
