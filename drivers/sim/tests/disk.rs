@@ -1,11 +1,17 @@
 //! The simulated disk itself: what a power cut may take, and what it may not.
 
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, time::Duration};
 
 use bytes::Bytes;
-use zookeeper_core::storage::{Dir, File, FileOp, Lane, ReadRequest};
-use zookeeper_sim::disk::{
-    Crash, Data, Disk, Entries, Fault, Image, Mark, Marks, Plan, Reserve, Rest,
+use zookeeper_core::{
+    Instant, Ticket,
+    storage::{Dir, File, FileOp, Lane, ReadRequest},
+};
+use zookeeper_sim::{
+    disk::{
+        Crash, Data, Disk, DiskStore, Entries, Fault, Image, Mark, Marks, Pace, Plan, Reserve, Rest,
+    },
+    pair::{Done, Store},
 };
 
 fn log(name: &str) -> File {
@@ -270,4 +276,65 @@ fn images_can_be_damaged_by_hand() {
     assert_eq!(image.read(&request).unwrap_err().operation, "read");
     assert!(image.remove(&file) && !image.remove(&file));
     assert!(image.files().is_empty());
+}
+
+/// What a store says, until it has nothing more to say by `end`.
+fn answers(store: &mut DiskStore, end: Instant) -> Vec<(Lane, Ticket)> {
+    let mut answers = Vec::new();
+    while let Some(due) = store.due().filter(|due| *due <= end) {
+        for Done { lane, ticket, result } in store.work(due) {
+            assert_eq!(result, Ok(()));
+            answers.push((lane, ticket));
+        }
+    }
+    answers
+}
+
+/// Groups for the log, and a file beside it.
+fn submit(store: &mut DiskStore) {
+    let (log, other) = (log("a"), File { dir: Dir::Snapshot, name: "b".into() });
+    let group = || [append(&log, 1, 5), sync(&log)];
+    let groups = [create(&log), SYNC_DIR].into_iter().chain((0..5).flat_map(|_| group()));
+    let others = [create(&other)].into_iter().chain((0..9).map(|_| append(&other, 2, 5)));
+    let mut tickets = (1..).map(Ticket);
+    let mut give = |lane, op| store.submit(START, lane, tickets.next().unwrap(), op);
+    groups.for_each(|op| give(Lane::Log, op));
+    others.for_each(|op| give(Lane::Snapshot, op));
+}
+
+const START: Instant = Instant::from_millis(5);
+
+#[test]
+fn lanes_keep_their_order_and_run_side_by_side() {
+    let mut orders = BTreeSet::new();
+    for seed in 0..20 {
+        let pace = Pace { latency_max: Duration::from_millis(2), shares_syncs: true };
+        let mut store = DiskStore::new(Disk::default(), pace, Plan::none(), seed);
+        submit(&mut store);
+        let answers = answers(&mut store, START + Duration::from_secs(1));
+        for (lane, newest) in [(Lane::Log, 12), (Lane::Snapshot, 22)] {
+            let tickets = answers.iter().filter(|(of, _)| *of == lane).map(|(_, ticket)| *ticket);
+            let tickets: Vec<_> = tickets.collect();
+            assert!(tickets.is_sorted() && tickets.last() == Some(&Ticket(newest)));
+        }
+        assert_eq!(store.waiting(), 0);
+        let shared = store.marks().count(Mark::SyncShared);
+        assert!((answers.len() as u64) < 22 || shared == 0, "what is put off is not answered");
+        let image = store.disk().crash(Crash::LOST, &mut Marks::default());
+        assert_eq!(image.bytes(&log("a")), Some(&[1; 25][..]), "the last sync is for all");
+        orders.insert(answers);
+    }
+    assert!(orders.len() > 15);
+}
+
+#[test]
+fn a_slow_operation_holds_up_its_lane_alone() {
+    let plan = Plan::at(Lane::Log, 3, Fault::Slow(Duration::from_secs(60)));
+    let mut store = DiskStore::new(Disk::default(), Pace::default(), plan, 1);
+    submit(&mut store);
+    let early = answers(&mut store, START + Duration::from_secs(59));
+    assert_eq!(early.iter().filter(|(lane, _)| *lane == Lane::Log).count(), 3);
+    assert_eq!(early.len(), 3 + 10);
+    assert_eq!(store.marks().count(Mark::Slow), 1);
+    assert_eq!(answers(&mut store, START + Duration::from_secs(60)).len(), 12 - 3);
 }

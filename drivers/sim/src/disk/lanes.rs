@@ -170,7 +170,9 @@ impl DiskStore {
         } else {
             self.disk.execute_with(&op, fault, &mut self.marks)
         };
-        self.lanes[slot(lane)].due = self.due_after(now, lane);
+        if !self.lanes[slot(lane)].waiting.is_empty() {
+            self.lanes[slot(lane)].due = self.due_after(now, lane);
+        }
         let queue = &mut self.lanes[slot(lane)];
         queue.is_silent |= puts_off;
         queue.is_silent &= puts_off || !matches!(op, FileOp::Sync { .. }) && result.is_ok();
