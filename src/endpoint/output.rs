@@ -51,8 +51,8 @@ impl Endpoint {
         self.after_output(conn);
     }
 
-    /// Queues bytes that may leave when `hold` is durable. `arrived` says when the request came whose
-    /// reply they are.
+    /// Queues bytes that may leave when `hold` is durable. `arrived` says when the request came
+    /// whose reply they are.
     pub(super) fn write(
         &mut self,
         conn: ConnId,

@@ -352,7 +352,8 @@ impl Server {
         Some(endpoint.map_or(own, |endpoint| endpoint.min(own)))
     }
 
-    /// The next operation for a store.
+    /// The next operation for a store. Apart from the way of all requests, which is short without.
+    #[inline(never)]
     fn poll_store(&mut self) -> Option<Action> {
         if self.failure.is_some() {
             return None;

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use zookeeper_core::{server::Failure, storage::Lane};
 use zookeeper_sim::{
     crash::{Run, Script, Settings},
-    disk::{Crash, Fault, Plan},
+    disk::{Crash, Fault, Marks, Plan},
     replay,
 };
 
@@ -29,6 +29,14 @@ fn lengths(seed: u64) -> [usize; 2] {
     let run = Run::first(script(seed, Plan::none()));
     print(&run, 0, run.marks());
     [Lane::Log, Lane::Snapshot].map(|lane| run.executed(lane))
+}
+
+/// The newest snapshot there is after an operation.
+fn newest_snapshot(run: &Run, index: usize) -> Option<i64> {
+    let image = run.checkpoints()[index].disk.crash(Crash::KEPT, &mut Marks::default());
+    let files = image.files().into_iter();
+    let zxid = |name: &str| i64::from_str_radix(name.strip_prefix("snapshot.")?, 16).ok();
+    files.filter_map(|info| zxid(&info.file.name)).max()
 }
 
 fn faults(number: usize) -> Fault {
@@ -76,6 +84,11 @@ fn a_snapshot_that_fails_is_made_again_and_takes_nothing_away() {
         assert_eq!(run.failure().is_some(), is_first, "operation {number}: {:?}", run.failure());
         marks.merge(run.marks());
         let checkpoints = run.checkpoints().len();
+        let failed = run.checkpoints().iter().position(|checkpoint| checkpoint.is_failed);
+        let failed = failed.expect("the operation fails");
+        if !is_first && failed < checkpoints / 2 {
+            assert!(newest_snapshot(&run, failed) < newest_snapshot(&run, checkpoints - 1));
+        }
         for index in (0..checkpoints).step_by(7).chain([checkpoints - 1]) {
             run.crash_once(index, Crash::LOST, marks);
         }

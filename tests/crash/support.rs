@@ -37,3 +37,8 @@ pub(crate) fn print(run: &Run, starts: usize, marks: &Marks) {
         run.history().newest()
     );
 }
+
+/// Whether a message says which file it is about.
+pub(crate) fn names_a_file(text: &str) -> bool {
+    text.contains("log.") || text.contains("snapshot.")
+}

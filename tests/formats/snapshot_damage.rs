@@ -111,6 +111,25 @@ fn compressed_snapshots_cut_or_changed_anywhere() {
 }
 
 #[test]
+fn what_comes_out_before_damage_does_not_depend_on_how_the_bytes_came() {
+    for (compression, snapshot) in
+        [(Compression::Gzip, SNAPSHOT_31_GZ), (Compression::Snappy, SNAPSHOT_31_SNAPPY)]
+    {
+        for at in 16..snapshot.len() {
+            let mut bytes = snapshot.to_vec();
+            bytes[at] ^= 0x55;
+            let read = |chunk| {
+                let mut items = Vec::new();
+                let end = read(compression, &bytes, chunk, |item| items.push(format!("{item:?}")));
+                (items, end)
+            };
+            let whole = read(bytes.len());
+            assert!([7, 100].iter().all(|chunk| read(*chunk) == whole), "byte {at}");
+        }
+    }
+}
+
+#[test]
 fn lengths_are_believed_only_as_bytes_come() {
     let start = {
         let mut encoder = SnapshotEncoder::new();

@@ -151,7 +151,7 @@ fn a_record_longer_than_the_limit_names_the_setting() {
         }
         other => panic!("{other}"),
     }
-    assert!(RECORD_LENGTH_MAX > 2 * zookeeper_core::FRAME_LENGTH_MAX);
+    const { assert!(RECORD_LENGTH_MAX > 2 * zookeeper_core::FRAME_LENGTH_MAX) };
 }
 
 #[test]

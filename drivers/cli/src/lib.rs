@@ -1,7 +1,8 @@
 //! The `zk` command line: a ZooKeeper server, a client and a shell in one binary.
 //!
 //! `zk serve` runs a server, and so does `zk` alone. [`zoo_cfg`] reads Apache ZooKeeper's
-//! configuration file. `zk shell` and `zk ls`, `zk get` and so on are clients of any server. `zk log` looks into files.
+//! configuration file. `zk shell` and `zk ls`, `zk get` and so on are clients of any server.
+//! `zk log`, `zk snapshot` and `zk data` look into a server's files.
 
 mod args;
 mod client;

@@ -104,6 +104,11 @@ impl System for Faulty {
         }
     }
 
+    fn fill(&self, file: &File, offset: u64, length: u64) -> io::Result<()> {
+        self.fault("fill")?;
+        Real.fill(file, offset, length)
+    }
+
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
         match self.fault("write_at")? {
             Some(Fault::Short(length)) => Real.write_at(file, &bytes[..length], offset),

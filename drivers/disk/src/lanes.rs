@@ -154,6 +154,9 @@ fn run(mut worker: Worker, queue: &Queue, completions: &Completions) {
         }
         batch.clear();
     }
+    if !has_failed {
+        worker.release();
+    }
 }
 
 #[cfg(test)]

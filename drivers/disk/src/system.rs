@@ -21,6 +21,9 @@ pub(crate) trait System: fmt::Debug + Send + Sync {
     /// Reserves room, which the file then counts as its own. Returns whether the file system can.
     fn reserve(&self, file: &File, offset: u64, length: u64) -> io::Result<bool>;
 
+    /// Writes zeros.
+    fn fill(&self, file: &File, offset: u64, length: u64) -> io::Result<()>;
+
     /// Writes some of `bytes`; says how many.
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
@@ -79,6 +82,22 @@ impl System for Real {
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     fn reserve(&self, _file: &File, _offset: u64, _length: u64) -> io::Result<bool> {
         Ok(false)
+    }
+
+    fn fill(&self, file: &File, offset: u64, length: u64) -> io::Result<()> {
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        let end = offset.saturating_add(length);
+        let mut at = offset;
+        while at < end {
+            let count = usize::try_from(end - at).map_or(ZEROS.len(), |left| left.min(ZEROS.len()));
+            match self.write_at(file, &ZEROS[..count], at) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => at += written as u64,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     #[cfg(unix)]

@@ -229,7 +229,7 @@ fn old_snapshots_are_gone_for_good_before_old_logs_go() {
     assert!(!writer.can_begin() && !writer.has_begun());
     let (operations, progress) = run(&mut writer);
     assert_eq!(operations, ["remove snapshot.0", "sync Snapshot", "remove log.1", "sync Log"]);
-    assert_eq!(progress, Some(Progress::Purged(purge.clone())));
+    assert_eq!(progress, Some(Progress::Purged(purge)));
     assert_eq!(writer.snapshots(), [known(1, "snapshot.1")]);
 
     writer.purge(Purge { snapshots: vec![writer.snapshots()[0].file.clone()], logs: vec![] });

@@ -51,7 +51,7 @@ Examples:
       everything
   zk log dump --path /app/config --from 0x100000000 version-2/log.*
       who changed a znode, and when
-  zk log dump --json version-2/log.1 | jq -r 'select(.type == \"set_data\") | .path' | sort | uniq -c
+  zk log dump --json version-2/log.1 | jq -r 'select(.type == \"set_data\") | .path'
       for other tools";
 
 impl Dump {

@@ -23,14 +23,14 @@ use super::{
 /// Where copies go: beside the files, where no server looks.
 const ASIDE: &str = "damaged";
 
-/// Cut the torn or corrupt tail of the newest log, and move away a snapshot that is of no use, after
-/// keeping copies.
+/// Cut the torn or corrupt tail of the newest log, and move away a snapshot that is of no use,
+/// after keeping copies.
 ///
 /// It is done only if a server can start from what is left, and copies of all that is changed are
 /// in the folder `damaged` beside it. A corrupt tail held transactions that clients were told are
 /// stored: they are lost, and everything before them is kept. In the middle of a log nothing is
-/// ever repaired, since nobody can tell what was there. While it works no zk server can start on the
-/// directory; that no server of Apache ZooKeeper runs is for you to see.
+/// ever repaired, since nobody can tell what was there. While it works no zk server can start on
+/// the directory; that no server of Apache ZooKeeper runs is for you to see.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Repair {

@@ -49,7 +49,7 @@ const EXAMPLES: &str = "\
 Examples:
   zk snapshot dump version-2/snapshot.1f
       everything
-  zk snapshot dump --json --path /app snapshot.1f.gz | jq -r 'select(.kind == \"container\") | .path'
+  zk snapshot dump --json snapshot.1f.gz | jq -r 'select(.kind == \"container\") | .path'
       for other tools
   zk snapshot dump --export --path /app snapshot.1f | zk import --into /restored
       back into a server that runs";

@@ -173,6 +173,7 @@ impl Numbers {
             .iter()
             .map(|(length, path)| json!({ "path": shown_path(path), "dataLength": length }))
             .collect();
+        let digest = self.digest.and_then(|(_, digest)| digest);
         json!({
             "file": scanned.file,
             "fileBytes": scanned.length,
@@ -185,7 +186,7 @@ impl Numbers {
             "acls": self.acls,
             "lastZxid": self.last_zxid.map(|zxid| zxid.to_string()),
             "newestZxid": self.newest.to_string(),
-            "digest": self.digest.and_then(|(_, digest)| digest).map(|digest| format!("{digest:#x}")),
+            "digest": digest.map(|digest| format!("{digest:#x}")),
             "digestZxid": self.digest.map(|(zxid, _)| zxid.to_string()),
             "depths": depths,
             "subtrees": subtrees,

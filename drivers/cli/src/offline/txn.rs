@@ -189,16 +189,17 @@ mod tests {
     #[test]
     fn a_record_is_one_line() {
         const START: &str = "0x1f 1970-01-01T00:00:01.000Z 0xa 3 ";
+        const END: &str = "world:anyone:cdrwa parent-cversion 4";
         let (long, paths) = ([b'x'; 60], vec!["/e".into(), "/f\n".into()]);
         let shown = "x".repeat(SHOWN);
         for (txn, expected) in [
             (
                 create(b"one\ntwo\xff", CreateKind::Persistent),
-                r#"create /a b "one\x0atwo\xff" (8 bytes) persistent world:anyone:cdrwa parent-cversion 4"#.into(),
+                format!(r#"create /a b "one\x0atwo\xff" (8 bytes) persistent {END}"#),
             ),
             (
                 create(&long, CreateKind::Ttl(77)),
-                format!("create_ttl /a b \"{shown}…\" (60 bytes) ttl 77 ms world:anyone:cdrwa parent-cversion 4"),
+                format!(r#"create_ttl /a b "{shown}…" (60 bytes) ttl 77 ms {END}"#),
             ),
             (Txn::CreateSession { timeout_ms: 9 }, "create_session timeout 9 ms".into()),
             (Txn::CloseSession { paths: None }, "close_session".into()),

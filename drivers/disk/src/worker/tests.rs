@@ -227,6 +227,51 @@ fn room_is_reserved_ahead_of_what_is_written() {
     assert_eq!(bench.system.calls().iter().filter(|call| **call == "reserve").count(), 4);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn reserved_room_is_filled_ahead_of_what_is_written_and_the_rest_is_given_back() {
+    const RESERVE: u64 = 4 << 20;
+    let mut bench = Bench::new(Lane::Log);
+    let create = |name| FileOp::Create { file: file(name), reserve: RESERVE };
+    let fills = |bench: &Bench| bench.system.calls().iter().filter(|call| **call == "fill").count();
+    bench.run([create("log.1"), append("log.1", b"one")]);
+    assert_eq!(fills(&bench), 1);
+    for _ in 0..3 {
+        bench.run([append("log.1", b"two"), sync("log.1")]);
+    }
+    assert_eq!(fills(&bench), 0, "there is filled room left");
+    let long = vec![7; usize::try_from(FILL_LENGTH).expect("small")];
+    let written = 12 + long.len();
+    bench.run([FileOp::Append { file: file("log.1"), bytes: long.into() }]);
+    assert_eq!(fills(&bench), 1);
+    let content = bench.content("log.1");
+    assert_eq!(content.len() as u64, RESERVE);
+    assert_eq!(content[..12], *b"onetwotwotwo");
+    assert!(content[written..].iter().all(|byte| *byte == 0));
+
+    // The next file takes the place of the one before, and the end of the lane that of the last.
+    bench.run([create("log.2"), append("log.2", b"three"), sync("log.2")]);
+    assert_eq!(bench.content("log.1").len(), written);
+    assert_eq!(bench.content("log.2").len() as u64, RESERVE);
+    bench.worker.release();
+    assert_eq!(bench.content("log.2"), b"three");
+    bench.system.plan("truncate", Fault::Error(io::ErrorKind::PermissionDenied));
+    bench.run([create("log.3"), create("log.4")]);
+    assert_eq!(bench.content("log.3").len() as u64, RESERVE, "it is no failure if it cannot be");
+    assert!(bench.answers().iter().all(|(_, error)| error.is_none()));
+}
+
+#[test]
+fn room_that_cannot_be_filled_cannot_be_written() {
+    let mut bench = Bench::new(Lane::Log);
+    // EIO.
+    bench.system.plan("fill", Fault::Errno(5));
+    let create = FileOp::Create { file: file("log.1"), reserve: 1 << 20 };
+    assert!(!bench.run([create, append("log.1", b"record")]));
+    let [(2, Some(error))] = &bench.answers()[..] else { panic!("no failure") };
+    assert!(error.contains("append of "), "{error}");
+}
+
 #[test]
 fn a_failed_snapshot_stays_failed_until_it_is_made_anew() {
     let mut bench = Bench::new(Lane::Snapshot);

@@ -22,16 +22,11 @@ pub struct Known<'a> {
     pub sessions: &'a [SessionId],
 }
 
-/// A start after a crash.
-#[derive(Debug)]
-pub enum Outcome {
-    /// The tree is what it was after some transaction.
-    Recovered(Zxid, Recovered),
-    /// It refused.
-    Refused(RecoveryError),
-}
-
 /// Starts from these files: the tree must be what it was after some transaction.
+///
+/// # Errors
+///
+/// The start was refused.
 ///
 /// # Panics
 ///
@@ -41,18 +36,15 @@ pub fn start(
     config: &tree::Config,
     history: &History,
     context: &dyn std::fmt::Debug,
-) -> Outcome {
-    let recovered = match recover(image, config, 3).0 {
-        Ok(recovered) => recovered,
-        Err(error) => return Outcome::Refused(error),
-    };
+) -> Result<(Zxid, Recovered), RecoveryError> {
+    let recovered = recover(image, config, 3).0?;
     let zxid = recovered.tree().map_or(Zxid::ZERO, Tree::last_zxid);
     if let Some(tree) = recovered.tree()
         && let Err(difference) = history.compare(tree)
     {
         panic!("a wrong tree at {context:?}\n{difference}\n{}", list(image));
     }
-    Outcome::Recovered(zxid, recovered)
+    Ok((zxid, recovered))
 }
 
 /// Starts from these files: the tree must hold everything that somebody knows of.
@@ -67,10 +59,13 @@ pub fn must_hold(
     known: Known<'_>,
     context: &dyn std::fmt::Debug,
 ) -> (Zxid, Recovered) {
-    let (zxid, recovered) = match start(image, config, history, context) {
-        Outcome::Recovered(zxid, recovered) => (zxid, recovered),
-        Outcome::Refused(error) => panic!("{error} at {context:?}\n{}", list(image)),
-    };
+    let (zxid, recovered) = start(image, config, history, context).unwrap_or_else(|error| {
+        panic!(
+            "{error} at {context:?}
+{}",
+            list(image)
+        )
+    });
     let told = known.told;
     assert!(zxid >= told, "{zxid:?}, but {told:?} is known, at {context:?}\n{}", list(image));
     for &session in known.sessions {

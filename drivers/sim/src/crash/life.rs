@@ -67,7 +67,7 @@ impl Settings {
 impl Default for Settings {
     /// Within a few hundred transactions everything happens that otherwise takes millions.
     fn default() -> Self {
-        Self::with(60, 6 << 10)
+        Self::with(40, 4 << 10)
     }
 }
 

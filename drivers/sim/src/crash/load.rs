@@ -70,8 +70,10 @@ impl Life {
         }
         self.rest();
         self.visitor(round);
-        if round % 5 == 4 {
-            self.come_back(0);
+        match round % 10 {
+            4 => self.come_back(0),
+            9 => self.renew(2),
+            _ => {}
         }
         let time = 100 + self.rng.below(200);
         self.world.advance(Duration::from_millis(time));
@@ -100,6 +102,14 @@ impl Life {
         } else {
             self.rest();
             self.lose(visitor);
+        }
+    }
+
+    /// A client ends its session, and its ephemerals with it, and begins another.
+    fn renew(&mut self, index: usize) {
+        self.close_session(self.clients[index]);
+        if let Some(client) = self.connect(None, false) {
+            self.clients[index] = client;
         }
     }
 
@@ -143,6 +153,7 @@ fn znodes(round: u64) -> Vec<(usize, Operation)> {
         (0, acl),
         (2, delete(&before("p", 3))),
         (2, delete(&before("m", 2))),
+        (1, delete(&before("e", 2))),
         (2, delete(&format!("/load/s-{:010}", round * 2))),
         (0, quota),
     ]

@@ -14,7 +14,7 @@ mod load;
 mod run;
 
 pub use boot::recover;
-pub use check::{Effort, Known, Outcome, crashes, list, must_hold, start};
+pub use check::{Effort, Known, crashes, list, must_hold, start};
 pub use dump::{describe, difference, dump};
 pub use history::History;
 pub use life::{Credentials, Life, Settings};

@@ -47,6 +47,8 @@ pub struct Checkpoint {
     pub disk: Disk,
     /// The operation, if there was one.
     pub op: Option<FileOp>,
+    /// Whether it failed.
+    pub is_failed: bool,
     /// The newest transaction that somebody knows of.
     pub told: Zxid,
     /// How many of [`DiskStore::sessions`] somebody knows of.
@@ -99,7 +101,8 @@ impl DiskStore {
     #[must_use]
     pub fn recording(mut self) -> Self {
         let (disk, told) = (self.disk.clone(), self.told);
-        self.checkpoints = Some(vec![Checkpoint { disk, op: None, told, sessions: 0 }]);
+        let first = Checkpoint { disk, op: None, is_failed: false, told, sessions: 0 };
+        self.checkpoints = Some(vec![first]);
         self
     }
 
@@ -174,7 +177,8 @@ impl DiskStore {
         let is_silent = queue.is_silent;
         if let Some(checkpoints) = &mut self.checkpoints {
             let (disk, told, sessions) = (self.disk.clone(), self.told, self.sessions.len());
-            checkpoints.push(Checkpoint { disk, op: Some(op), told, sessions });
+            let (op, is_failed) = (Some(op), result.is_err());
+            checkpoints.push(Checkpoint { disk, op, is_failed, told, sessions });
         }
         (!is_silent).then_some(Done { lane, ticket, result })
     }

@@ -87,7 +87,7 @@ fn stores(payloads: &[&Seed]) -> impl Iterator<Item = Seed> {
         let nodes = (0..16_u8).flat_map(|node| {
             let path = [0, node, node / 4];
             let depth = 1 + usize::from(node % 2);
-            [&[node << 2 | node % 2][..], &path[..depth], &[node, 2, b'x', b'y']].concat()
+            [&[(node << 2) | (node % 2)][..], &path[..depth], &[node, 2, b'x', b'y']].concat()
         });
         start.into_iter().chain(nodes).chain([kind]).chain(damage.iter().copied()).collect()
     };

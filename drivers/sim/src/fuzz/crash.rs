@@ -7,7 +7,7 @@ use arbitrary::{Result, Unstructured};
 use zookeeper_core::{Instant, Rng, Zxid, server::Recovered, storage::Lane};
 
 use crate::{
-    crash::{History, Known, Life, Outcome, Settings, must_hold, start},
+    crash::{History, Known, Life, Settings, must_hold, start},
     disk::{Crash, Data, Disk, DiskStore, Entries, Fault, Image, Marks, Pace, Plan, Reserve, Rest},
     generate::script,
 };
@@ -34,6 +34,7 @@ pub fn crash(data: &[u8]) {
         }
     }
     lives.step(&Step::Crash { data: 0, entries: 0, bytes: 0 });
+    lives.life.cut_power();
 }
 
 /// Something that happens. Clients are numbered; a number that no client has means nothing.
@@ -117,11 +118,8 @@ impl Lives {
         let history = History::new(settings.server.tree.clone());
         let disk = Disk::new(settings.reserve);
         let image = Image::default();
-        let Outcome::Recovered(zxid, recovered) =
-            start(&image, &settings.server.tree, &history, &"the first start")
-        else {
-            panic!("a fresh store is refused")
-        };
+        let fresh = start(&image, &settings.server.tree, &history, &"the first start");
+        let (zxid, recovered) = fresh.expect("a fresh store is welcome");
         let life = begin(&settings, pace, 0, START, recovered, disk, zxid);
         Self { settings, pace, history, life, was_lied_to: false, number: 0 }
     }
@@ -185,8 +183,8 @@ impl Lives {
         let config = &self.settings.server.tree;
         let (zxid, recovered) = if self.was_lied_to {
             match start(&image, config, &self.history, &crash) {
-                Outcome::Recovered(zxid, recovered) => (zxid, recovered),
-                Outcome::Refused(error) => {
+                Ok(start) => start,
+                Err(error) => {
                     let error = error.to_string();
                     assert!(error.contains("log") || error.contains("snapshot"), "{error}");
                     return false;

@@ -1,4 +1,4 @@
-//! Files made from a fuzzer's bytes: mostly right, so that it gets past checksums, and then damaged.
+//! Files made from a fuzzer's bytes: mostly right, to get past checksums, and then damaged.
 
 use zookeeper_core::{
     SessionId, Zxid,

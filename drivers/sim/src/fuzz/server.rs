@@ -18,7 +18,8 @@ use crate::generate::requests::request;
 /// How many operations one input may hold.
 const OPERATIONS_MAX: usize = 400;
 
-/// Settings, of which the highest bit says whether the first snapshot is late, then operations: see [`Operation::read`].
+/// Settings, of which the highest bit says whether the first snapshot is late, then operations:
+/// see [`Operation::read`].
 ///
 /// # Panics
 ///

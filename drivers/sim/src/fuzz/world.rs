@@ -197,8 +197,8 @@ impl World {
         match op {
             FileOp::Create { file, .. } if file.dir == Dir::Snapshot => {
                 self.files.insert(file.name, Vec::new());
-                let is_temporary = |name: &&Box<str>| name.starts_with("tmp.");
-                assert_eq!(self.files.keys().filter(is_temporary).count(), 1, "one at a time");
+                let temporaries = self.files.keys().filter(|name| name.starts_with("tmp."));
+                assert_eq!(temporaries.count(), 1, "one at a time");
             }
             FileOp::Append { file, bytes } if file.dir == Dir::Snapshot => {
                 // What follows a failure in its lane fails, too.
