@@ -18,7 +18,18 @@ fn apache_and_ours_do_the_same() {
         return;
     }
     if let (Some(theirs), Some(ours)) = (Kind::Apache.need(), Kind::Ours.need()) {
-        run(theirs, ours);
+        run(theirs, ours, false);
+    }
+}
+
+/// And go on doing the same, each on what the other has written.
+#[test]
+fn they_do_the_same_on_each_others_data() {
+    if !zookeeper_peers::enabled() {
+        return;
+    }
+    if let (Some(theirs), Some(ours)) = (Kind::Apache.need(), Kind::Ours.need()) {
+        run(theirs, ours, true);
     }
 }
 
@@ -27,17 +38,17 @@ fn apache_and_ours_do_the_same() {
 #[ignore = "takes two Java servers"]
 fn apache_does_the_same_twice() {
     if let Some(program) = Kind::Apache.need() {
-        run(program.clone(), program);
+        run(program.clone(), program, false);
     }
 }
 
-fn run(theirs: Program, ours: Program) {
+fn run(theirs: Program, ours: Program, crosses: bool) {
     let seed = number("ZK_SEED").unwrap_or(SEED);
     let operations = number("ZK_OPERATIONS").and_then(|number| usize::try_from(number).ok());
     let operations = operations.unwrap_or(OPERATIONS);
     let is_traced = env::var_os("ZK_TRACE").is_some();
     let is_shrunk = env::var_os("ZK_SHRINK").is_some();
-    let plan = Plan { theirs, ours, seed, operations, is_traced, is_shrunk };
+    let plan = Plan { theirs, ours, seed, operations, crosses, is_traced, is_shrunk };
     println!("ZK_SEED={seed} ZK_OPERATIONS={operations}");
     match plan.run() {
         Ok(summary) => println!("{summary}"),

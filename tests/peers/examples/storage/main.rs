@@ -1,4 +1,4 @@
-//! What durability costs, beside Apache ZooKeeper: see the README of `benches/storage`.
+//! What durability costs, beside Apache ZooKeeper; `benches/storage/README.md` says how to use it.
 
 mod million;
 mod rates;

@@ -95,6 +95,23 @@ impl Generator {
         }
     }
 
+    /// The servers exchange their directories, and every session goes on. To be called where
+    /// [`Generator::is_free`].
+    pub(crate) fn cross(&mut self) -> Step {
+        let linked = self.world.slots(|client| matches!(client, Client::Linked(_)));
+        for slot in linked {
+            self.world.unlink(slot);
+            let step = self.resume(slot);
+            self.planned.push_back(step);
+        }
+        Step::Cross
+    }
+
+    /// Whether nothing is planned.
+    pub(crate) fn is_free(&self) -> bool {
+        self.planned.is_empty()
+    }
+
     /// Takes notice of the answers to a step.
     pub(crate) fn learn(&mut self, step: &Step, answers: &[Answer]) {
         let Step::Talk(talk) = step else { return };
@@ -319,7 +336,7 @@ mod tests {
         steps.iter().flat_map(|step| match step {
             Step::Talk(talk) => talk.frames.as_slice(),
             Step::Expire(expire) => expire.frames.as_slice(),
-            Step::Hang(_) | Step::Outsider(_) => &[],
+            Step::Hang(_) | Step::Outsider(_) | Step::Cross => &[],
         })
     }
 

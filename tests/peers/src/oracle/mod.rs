@@ -56,6 +56,8 @@ pub struct Plan {
     pub seed: u64,
     /// How many operations in all.
     pub operations: usize,
+    /// Whether the servers exchange their directories in the middle of each episode.
+    pub crosses: bool,
     /// Whether to print every step with its answers.
     pub is_traced: bool,
     /// Whether to look for a shorter script that shows the same difference.
@@ -69,7 +71,7 @@ pub struct Summary {
     pub operations: usize,
     /// Frames compared, events and barriers included.
     pub compared: usize,
-    /// Time spent on it, without starting servers.
+    /// Time spent on it, without starting servers for an episode.
     pub duration: Duration,
     /// How often each row of the table was needed.
     pub hits: BTreeMap<&'static str, usize>,
@@ -113,12 +115,18 @@ impl Plan {
     }
 
     fn episode(&self, seed: u64, limit: usize, summary: &mut Summary) -> Result<(), Failure> {
-        let (_theirs, _ours, mut runner) = fresh(self, seed).map_err(Failure::Start)?;
+        let mut runner = fresh(self, seed).map_err(Failure::Start)?;
+        let mut crosses = self.crosses;
         let mut generator = Generator::new(seed);
         let (mut steps, mut operations) = (Vec::new(), 0);
         let start = Instant::now();
         while operations < limit {
-            let step = generator.next_step();
+            let step = if crosses && operations > limit / 2 && generator.is_free() {
+                crosses = false;
+                generator.cross()
+            } else {
+                generator.next_step()
+            };
             operations += step.operations();
             steps.push(step);
             let step = &steps[steps.len() - 1];
@@ -151,7 +159,7 @@ impl Plan {
         }
         let Finding { seed, operations, steps, difference } = finding;
         let play = |steps: &[Step]| {
-            let (_theirs, _ours, mut runner) = fresh(self, seed)?;
+            let mut runner = fresh(self, seed)?;
             Ok(steps.iter().find_map(|step| runner.play(step).err()))
         };
         let (steps, difference) = Shrinker::new(&play, steps, difference).shrink();
@@ -160,12 +168,11 @@ impl Plan {
 }
 
 /// Servers and clients for one episode.
-fn fresh(plan: &Plan, seed: u64) -> io::Result<(Server, Server, Runner)> {
+fn fresh(plan: &Plan, seed: u64) -> io::Result<Runner> {
     let options = options(seed);
     let theirs = Server::start(&plan.theirs, &options)?;
     let ours = Server::start(&plan.ours, &options)?;
-    let runner = Runner::new(theirs.address(), ours.address());
-    Ok((theirs, ours, runner))
+    Ok(Runner::new(theirs, ours))
 }
 
 /// The configuration of an episode: one switch at a time is not at its usual place.

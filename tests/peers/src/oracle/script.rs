@@ -22,6 +22,9 @@ pub(crate) enum Step {
     Expire(Expire),
     /// A connection that never shakes hands: a four-letter word or garbage.
     Outsider(Outsider),
+    /// The servers exchange their data directories. No client has a connection before and after;
+    /// a session goes on where its directory is.
+    Cross,
 }
 
 /// A client's turn.
@@ -212,7 +215,7 @@ impl Step {
         match self {
             Self::Talk(talk) => talk.frames.len() + usize::from(talk.connect.is_some()),
             Self::Expire(expire) => expire.frames.len() + 1,
-            Self::Hang(_) | Self::Outsider(_) => 1,
+            Self::Hang(_) | Self::Outsider(_) | Self::Cross => 1,
         }
     }
 }
@@ -221,6 +224,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hang(slot) => write!(f, "client {slot} hangs up"),
+            Self::Cross => f.write_str("the servers exchange their directories"),
             Self::Outsider(outsider) => write!(f, "outsider sends {}", outsider.text),
             Self::Talk(talk) => {
                 write!(f, "client {}", talk.slot)?;

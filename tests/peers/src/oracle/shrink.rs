@@ -94,6 +94,6 @@ fn frames(step: &mut Step) -> Option<&mut Vec<Frame>> {
     match step {
         Step::Talk(talk) => Some(&mut talk.frames),
         // The first frame makes what the observer waits for.
-        Step::Expire(_) | Step::Hang(_) | Step::Outsider(_) => None,
+        Step::Expire(_) | Step::Hang(_) | Step::Outsider(_) | Step::Cross => None,
     }
 }
