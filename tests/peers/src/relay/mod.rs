@@ -75,18 +75,6 @@ impl Relay {
         Ok(Self { server, load, log_length: 0, digests: 0, znodes: 0 })
     }
 
-    /// The server of the moment.
-    #[must_use]
-    pub fn server(&self) -> &Server {
-        &self.server
-    }
-
-    /// The load.
-    #[must_use]
-    pub fn load(&self) -> &Load {
-        &self.load
-    }
-
     /// Has the load do so many things.
     ///
     /// # Panics
@@ -153,6 +141,22 @@ impl Relay {
         self.digests += before.assert_same(&zxid, &after, &what);
         self.load.come_back();
         self.check_sessions(&what);
+        Ok(())
+    }
+
+    /// Ends it, and prints what it amounts to.
+    ///
+    /// # Errors
+    ///
+    /// If the server's log cannot be read.
+    ///
+    /// # Panics
+    ///
+    /// If something was never done, or the last server complains.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.check_log()?;
+        self.load.assert_complete();
+        println!("{self}");
         Ok(())
     }
 

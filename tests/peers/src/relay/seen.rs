@@ -63,7 +63,8 @@ pub(super) fn complaints(log: &str) -> Vec<&str> {
     let is_complaint = |line: &&str| {
         let is_error = !NOTHING.iter().any(|words| line.contains(words))
             && line.split_whitespace().any(|word| word == "ERROR");
-        let names_digest = line.to_lowercase().contains("digest");
+        let line = line.to_lowercase();
+        let names_digest = line.contains("digest");
         let is_unlike = ["mismatch", "not match", "differ"].iter().any(|word| line.contains(word));
         is_error || names_digest && is_unlike
     };
