@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use zookeeper_core::client::operation::CreateOptions;
+use zookeeper_core::client::operation::{CreateOptions, Transaction};
 use zookeeper_core::wire::{Acl, CreateMode, ErrorCode};
 use zookeeper_peers::client::{Settings, SmolClient, TestClient as _};
 use zookeeper_peers::relay::{Ending, Load, Picture, Relay, options};
@@ -163,14 +163,20 @@ fn a_transaction_that_is_too_large_is_refused() {
     let options = |entries| CreateOptions::default().acl(acl(entries));
     client.create("/fits", b"", options(2)).expect("it fits");
     client.create("/open", b"", CreateOptions::default()).expect("it fits");
+    // Each of these two fits, but not both in one transaction.
+    let two = Transaction::new().create("/one", "", options(4)).create("/two", "", options(4));
     for outcome in [
+        client.multi(two).map(drop),
         client.create("/large", b"", options(31)).map(drop),
         client.set_acl("/open", acl(31), None).map(drop),
     ] {
         let code = outcome.map_err(|error| error.code());
         assert_eq!(code, Err(ErrorCode::MARSHALLING_ERROR));
     }
-    assert_eq!(client.exists("/large"), Ok(None));
+    for path in ["/large", "/one", "/two"] {
+        assert_eq!(client.exists(path), Ok(None));
+    }
+    client.create("/one", b"", options(4)).expect("it fits");
     assert_eq!(client.exists("/open").expect("an answer").expect("there").aversion, 0);
     client.close();
     goes_on_under(&mut server, &apache);

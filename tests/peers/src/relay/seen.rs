@@ -65,7 +65,8 @@ pub(super) fn complaints(log: &str) -> Vec<&str> {
             && line.split_whitespace().any(|word| word == "ERROR");
         let line = line.to_lowercase();
         let names_digest = line.contains("digest");
-        let is_unlike = ["mismatch", "not match", "differ"].iter().any(|word| line.contains(word));
+        let is_unlike =
+            ["mismatch", "not match", "should be"].iter().any(|word| line.contains(word));
         is_error || names_digest && is_unlike
     };
     log.lines().filter(is_complaint).collect()
