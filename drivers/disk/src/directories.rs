@@ -84,7 +84,7 @@ impl Directories {
         Ok(files)
     }
 
-    /// Bytes in the directories of snapshots and of logs, as far as can be told.
+    /// Bytes in the directories of snapshots and of logs, as far as can be told: a listing.
     pub(crate) fn sizes(&self) -> (u64, u64) {
         let snapshots = size(&self.snapshots);
         (snapshots, if self.are_one() { snapshots } else { size(&self.logs) })
