@@ -230,7 +230,7 @@ fn a_thread_that_panics_elsewhere_does_not_end_without_a_word() {
 fn without_a_thread_nobody_waits_for_its_end() {
     let dir = TempDir::new().expect("room");
     let config = Config::new(dir.path());
-    let directories = Directories::open(&config).expect("room");
+    let directories = Directories::open(&config, &Faulty::default()).expect("room");
     let worker = |lane| {
         Worker::new(lane, directories.clone(), Arc::new(Faulty::default()), config.sync_warning)
     };
