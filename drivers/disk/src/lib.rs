@@ -43,6 +43,7 @@ mod error;
 mod faults;
 mod lanes;
 mod lock;
+mod meter;
 mod queue;
 mod recover;
 mod system;
@@ -52,6 +53,7 @@ pub use config::Config;
 pub use disk::Disk;
 pub use error::{OpenError, RecoverError};
 pub use lanes::{Done, Lanes};
+pub use system::{create_directory, sync_directory};
 
 /// The README's example is a test.
 #[cfg(doctest)]

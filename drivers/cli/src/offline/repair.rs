@@ -8,6 +8,7 @@ use std::{
 
 use clap::Args;
 use serde_json::json;
+use zookeeper_disk::{create_directory, sync_directory};
 
 use super::{
     command::Outcome,
@@ -92,17 +93,17 @@ fn apply(step: &Step, path: &Path) -> Result<PathBuf, OfflineError> {
             let of_copy = OfflineError::system(&copy);
             fs::copy(path, &copy).map_err(&of_copy)?;
             File::open(&copy).and_then(|copy| copy.sync_all()).map_err(&of_copy)?;
-            sync_directory(&aside)?;
+            sync(&aside)?;
             let file = OpenOptions::new().write(true).open(path).map_err(&system)?;
             file.set_len(length).and_then(|()| file.sync_all()).map_err(&system)?;
         }
         Change::Remove => {
             fs::rename(path, &copy).map_err(&system)?;
-            sync_directory(&aside)?;
+            sync(&aside)?;
         }
     }
     if let Some(directory) = path.parent() {
-        sync_directory(directory)?;
+        sync(directory)?;
     }
     Ok(copy)
 }
@@ -111,11 +112,11 @@ fn apply(step: &Step, path: &Path) -> Result<PathBuf, OfflineError> {
 fn make_aside(path: &Path) -> Result<PathBuf, OfflineError> {
     let directory = path.parent().unwrap_or_else(|| Path::new("."));
     let aside = directory.join(ASIDE);
-    match fs::create_dir(&aside) {
+    match create_directory(&aside) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && aside.is_dir() => {}
         result => {
             result.map_err(OfflineError::system(&aside))?;
-            sync_directory(directory)?;
+            sync(directory)?;
         }
     }
     Ok(aside)
@@ -129,14 +130,8 @@ fn free_name(aside: &Path, name: &str) -> PathBuf {
 }
 
 /// Makes the names in a directory survive a power cut.
-fn sync_directory(path: &Path) -> Result<(), OfflineError> {
-    // Elsewhere directories cannot be opened.
-    if cfg!(unix) {
-        File::open(path)
-            .and_then(|directory| directory.sync_all())
-            .map_err(OfflineError::system(path))?;
-    }
-    Ok(())
+fn sync(path: &Path) -> Result<(), OfflineError> {
+    sync_directory(path).map_err(OfflineError::system(path))
 }
 
 /// Says what was done, or would be.
@@ -169,4 +164,23 @@ fn say(
             format!("{}\n{}: {will_be}{}{kept}", step.reason, shown(path), step.change)
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_system_that_cannot_sync_directories_can_be_repaired() {
+        super::sync("/proc".as_ref()).expect("there is no such thing there");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn copies_are_not_for_everybody() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("room");
+        let aside = super::make_aside(&dir.path().join("log.1")).expect("room");
+        let mode = std::fs::metadata(aside).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o027, 0, "{mode:o}");
+    }
 }
