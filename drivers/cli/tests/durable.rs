@@ -83,6 +83,29 @@ fn data_are_there_again_after_every_kind_of_end() {
     }
 }
 
+/// Among them a TTL znode: nobody told this server that there may be some.
+#[test]
+fn everything_of_apache_stays_without_its_settings() {
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/apache-3.8.0");
+    let data = dir();
+    let version = data.path().join("version-2");
+    fs::create_dir(&version).expect("room");
+    for name in ["snapshot.0", "log.1", "snapshot.28", "log.29"] {
+        fs::copy(Path::new(fixtures).join(name), version.join(name)).expect("room");
+    }
+    let seen = fs::read_to_string(Path::new(fixtures).join("seen.tsv")).expect("text");
+    let mut expected: Vec<&str> = seen.lines().filter_map(|line| line.split('\t').next()).collect();
+    expected.sort_unstable();
+    for _ in 0..2 {
+        let mut server = Server::spawn(&mut serve(&["--data-dir", text(data.path())]));
+        let listed = server.text(&["ls", "-R", "/", "--auth", "digest:bob:pw"]);
+        let mut listed: Vec<&str> = listed.lines().collect();
+        listed.sort_unstable();
+        assert_eq!((listed.len(), &listed), (25, &expected));
+        server.kill();
+    }
+}
+
 #[test]
 fn without_a_word_data_are_in_a_directory_below_this_one() {
     let here = dir();
