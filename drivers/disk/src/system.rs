@@ -160,3 +160,43 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
 pub(crate) fn sync_dir(_path: &Path) -> io::Result<()> {
     Ok(())
 }
+
+/// Reads until the buffer is full or the file ends, however little the system gives at a time.
+pub(crate) fn read_all(
+    system: &dyn System,
+    handle: &File,
+    buffer: &mut [u8],
+    offset: u64,
+) -> io::Result<usize> {
+    let mut count = 0;
+    while count < buffer.len() {
+        match system.read_at(handle, &mut buffer[count..], offset + count as u64) {
+            Ok(0) => break,
+            Ok(more) => count += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(count)
+}
+
+/// Writes everything, however little the system takes at a time.
+pub(crate) fn write_all(
+    system: &dyn System,
+    handle: &File,
+    mut bytes: &[u8],
+    mut offset: u64,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match system.write_at(handle, bytes, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                bytes = &bytes[count..];
+                offset += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
