@@ -34,12 +34,14 @@ pub(super) struct RecordSearch {
     is_finished: bool,
     first: Option<(u64, Zxid)>,
     count: u64,
+    /// The earliest and the latest time that they give, in milliseconds of Unix time.
+    times_ms: Option<(i64, i64)>,
 }
 
 enum Candidate {
     No,
     Unknown,
-    Valid { length: usize, zxid: Zxid },
+    Valid { length: usize, zxid: Zxid, time_ms: i64 },
 }
 
 impl RecordSearch {
@@ -59,6 +61,7 @@ impl RecordSearch {
             is_finished: false,
             first: None,
             count: 0,
+            times_ms: None,
         }
     }
 
@@ -85,6 +88,11 @@ impl RecordSearch {
         self.count
     }
 
+    /// How far apart in time they are, in milliseconds. The clock may have been set back.
+    pub(super) fn span_ms(&self) -> u64 {
+        self.times_ms.map_or(0, |(earliest, latest)| latest.abs_diff(earliest))
+    }
+
     fn advance(&mut self, count: usize) {
         self.start += count;
         self.offset += count as u64;
@@ -99,9 +107,11 @@ impl RecordSearch {
             match self.candidate() {
                 Candidate::Unknown => return,
                 Candidate::No => self.advance(1),
-                Candidate::Valid { length, zxid } => {
+                Candidate::Valid { length, zxid, time_ms } => {
                     self.first.get_or_insert((self.offset, zxid));
                     self.count += 1;
+                    let (earliest, latest) = self.times_ms.unwrap_or((time_ms, time_ms));
+                    self.times_ms = Some((earliest.min(time_ms), latest.max(time_ms)));
                     self.after = zxid;
                     self.advance(length);
                 }
@@ -139,8 +149,8 @@ impl RecordSearch {
         if payload.len() < TxnHeader::LENGTH {
             return unknown;
         }
-        let zxid = match TxnHeader::decode(&mut Reader::new(payload)) {
-            Ok((header, op)) if is_logged(op) && header.zxid > self.after => header.zxid,
+        let header = match TxnHeader::decode(&mut Reader::new(payload)) {
+            Ok((header, op)) if is_logged(op) && header.zxid > self.after => header,
             _ => return Candidate::No,
         };
         match payload.get(length) {
@@ -155,7 +165,8 @@ impl RecordSearch {
                 return Candidate::No;
             }
         }
-        Candidate::Valid { length: RECORD_OVERHEAD + length, zxid }
+        let TxnHeader { zxid, time_ms, .. } = header;
+        Candidate::Valid { length: RECORD_OVERHEAD + length, zxid, time_ms }
     }
 }
 

@@ -18,7 +18,11 @@
 //!
 //! - valid records start inside of what the record claims to be, or the checksum is that of fewer
 //!   bytes: then its length is wrong, and nothing was lost;
-//! - more valid records follow than can have been under way at a time.
+//! - more valid records follow than can have been under way at a time, or they are further apart in
+//!   time than that takes.
+//!
+//! A disk may also lose a sector that it had synced. If only a few records of one moment follow,
+//! that looks the same; so who cuts a tail with whole records in it keeps a copy.
 //!
 //! Anything else was written whole and has changed since.
 
@@ -36,6 +40,10 @@ const SECTOR: usize = 512;
 /// Records that can be on their way to the disk at a time: what clients may have unanswered in
 /// total, a few times over.
 const UNSYNCED_RECORDS_MAX: u64 = 4096;
+
+/// How far apart in time such records can be, in milliseconds: as long as storage hangs, while the
+/// server goes on logging. Clients that are not answered for longer than this give up.
+const UNSYNCED_SPAN_MAX_MS: u64 = 10_000;
 
 /// The upper half of a checksum is zero in any case, so its loss is none.
 const ALWAYS_ZERO: u64 = 4;
@@ -57,11 +65,13 @@ pub struct LogTail {
 pub enum TailState {
     /// The end: nothing, or zeros.
     Clean,
-    /// A crash lost a part of it. It was never acknowledged and can be cut.
+    /// A crash lost a part of it. It can be cut: it was never acknowledged, if the disk keeps what
+    /// it has synced.
     Torn {
         /// How the log stops making sense.
         kind: LogDamageKind,
-        /// Valid records behind what was lost; they were never acknowledged either.
+        /// Valid records behind what was lost. With the disk's promise they were never acknowledged
+        /// either; since that cannot be seen, a copy is kept of what is cut.
         records_behind: u64,
     },
     /// It was damaged, and nothing valid follows.
@@ -165,7 +175,9 @@ impl TailCheck {
         };
         let is_length_right =
             fitting_length.is_none() && first.is_none_or(|(offset, _)| offset >= end);
-        if is_cut && is_length_right && records_behind <= UNSYNCED_RECORDS_MAX {
+        let were_under_way =
+            records_behind <= UNSYNCED_RECORDS_MAX && self.search.span_ms() <= UNSYNCED_SPAN_MAX_MS;
+        if is_cut && is_length_right && were_under_way {
             return TailState::Torn { kind, records_behind };
         }
         match first {

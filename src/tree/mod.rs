@@ -65,7 +65,8 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// `extendedTypesEnabled`: whether znodes may have a time to live.
+    /// `extendedTypesEnabled`: whether clients may create znodes with a time to live. Those of
+    /// snapshots and logs live and end as such in any case.
     pub extended_types: bool,
     /// `emulate353TTLNodes`: whether snapshots may mark TTL znodes as 3.5.3 did; only with
     /// `extended_types`.

@@ -205,6 +205,12 @@ const TTL_BITS_353: i64 = 0x0fff_ffff_ffff_ffff;
 impl Owner {
     /// The owner that this number stands for.
     ///
+    /// A TTL znode is one whatever the settings: they decide only about what clients may create.
+    /// Upstream without `extendedTypesEnabled` takes the mark for a session that is not there, and
+    /// such znodes are removed as its ephemerals; whoever starts with other settings than the
+    /// server before would lose data for good. Ids of sessions begin with the number of their
+    /// server, so only member 255 of an ensemble can have made such a one.
+    ///
     /// Upstream gives up at an extended type that it does not know; here that is a session. And
     /// where it emulates 3.5.3 it reads its own TTL marks by those rules, too, and such znodes stay
     /// for millennia; here they keep their meaning.
@@ -213,9 +219,7 @@ impl Owner {
         match code {
             0 => Self::Nobody,
             i64::MIN => Self::Container,
-            _ if config.extended_types && code & !TTL_MAX_MS == mark => {
-                Self::Ttl(code & TTL_MAX_MS)
-            }
+            _ if code & !TTL_MAX_MS == mark => Self::Ttl(code & TTL_MAX_MS),
             _ if config.extended_types && config.emulate_353_ttl && code < 0 => {
                 Self::Ttl(code & TTL_BITS_353)
             }
@@ -253,13 +257,28 @@ mod tests {
     }
 
     #[test]
-    fn ttl_marks_are_sessions_unless_extended_types_are_on() {
-        let code = Owner::Ttl(5).code();
-        assert_eq!(Owner::of_code(code, &config(false, true)), Owner::Session(SessionId(code)));
-        assert_eq!(Owner::of_code(i64::MIN, &config(false, false)), Owner::Container);
-        let unknown = code | 1 << 40;
+    fn ttl_marks_are_read_whatever_the_settings() {
+        for settings in [(false, false), (false, true), (true, false), (true, true)] {
+            let config = config(settings.0, settings.1);
+            for ttl_ms in [1, 5, TTL_MAX_MS] {
+                let owner = Owner::Ttl(ttl_ms);
+                assert_eq!(Owner::of_code(owner.code(), &config), owner, "{settings:?}");
+            }
+            assert_eq!(Owner::of_code(i64::MIN, &config), Owner::Container);
+        }
+        // Of other extended types nothing is known.
+        let unknown = Owner::Ttl(5).code() | 1 << 40;
         let session = Owner::Session(SessionId(unknown));
         assert_eq!(Owner::of_code(unknown, &config(true, false)), session);
+    }
+
+    #[test]
+    fn the_marks_of_3_5_3_need_both_settings() {
+        let code = i64::MIN | 5;
+        for settings in [(false, false), (false, true), (true, false)] {
+            let owner = Owner::of_code(code, &config(settings.0, settings.1));
+            assert_eq!(owner, Owner::Session(SessionId(code)), "{settings:?}");
+        }
     }
 
     #[test]

@@ -214,6 +214,31 @@ fn zeros_in_a_record_are_no_proof_when_much_follows() {
 }
 
 #[test]
+fn records_behind_a_hole_are_of_one_moment_or_it_is_none_of_a_crash() {
+    // A sector is lost in the first record, and what follows has these times.
+    let lost = |times: &[i64]| {
+        let data = [1; 4 * SECTOR];
+        let log = times
+            .iter()
+            .zip(2..)
+            .fold(Log::new().with(1, &data), |log, (time, zxid)| log.with_at(*time, zxid, b"x"));
+        let mut bytes = log.bytes;
+        bytes[SECTOR..2 * SECTOR].fill(0);
+        scan(&bytes, 1000).1.state
+    };
+    for times in [&[][..], &[0], &[5_000, 15_000], &[15_000, 5_000], &[-10_000, -5_000, 0]] {
+        let TailState::Torn { records_behind, .. } = lost(times) else { panic!("{times:?}") };
+        assert_eq!(records_behind, times.len() as u64);
+    }
+    for times in [&[5_000, 15_001][..], &[15_001, 5_000], &[0, 20_000, 0], &[i64::MIN, i64::MAX]] {
+        let TailState::DamagedInside { records_behind, next_zxid, .. } = lost(times) else {
+            panic!("{times:?}")
+        };
+        assert_eq!((records_behind, next_zxid), (times.len() as u64, Zxid(2)));
+    }
+}
+
+#[test]
 fn zeros_with_something_behind_are_torn_only_by_the_sector() {
     let mut bytes = long().bytes;
     let end = bytes.len();

@@ -15,14 +15,16 @@ use crate::{
     support::{Outcome, ok, run_with, store},
 };
 
-fn config() -> RecoveryConfig {
-    let mut config = RecoveryConfig::default();
-    config.tree.extended_types = true;
-    config
-}
-
+/// That server had `extendedTypesEnabled`; what it left is the same without.
 fn run(image: &Image) -> Outcome {
-    run_with(image, &config())
+    let mut config = RecoveryConfig::default();
+    assert!(!config.tree.extended_types, "the default is upstream's");
+    let outcome = run_with(image, &config);
+    config.tree.extended_types = true;
+    let other = run_with(image, &config);
+    let [one, other] = [&outcome, &other].map(|outcome| ok(outcome).tree().unwrap());
+    assert!(one.stored_nodes().eq(other.stored_nodes()), "the setting is about creating");
+    outcome
 }
 
 fn to_seen(tree: &Tree, node: &StoredNode<'_>) -> Seen {

@@ -134,6 +134,29 @@ fn records_behind_zeros_are_not_lost_in_silence() {
     }
 }
 
+/// A disk lost a sector that it had synced: what follows was written over minutes.
+#[test]
+fn a_lost_sector_with_minutes_of_records_behind_is_refused() {
+    let lost = |step_ms| {
+        let first = Log::new().with(1, &[1; 2048]);
+        let log = (2..=20).fold(first, |log, zxid| log.with_at(zxid * step_ms, zxid, b"x"));
+        let mut bytes = log.bytes;
+        bytes[512..1024].fill(0);
+        run(&with_logs([("log.1", bytes)]))
+    };
+    match error(&lost(10_000), &["log.1", "offset 16", "0x2", "backup"]) {
+        RecoveryError::DamagedInside { records_behind: 19, .. } => {}
+        other => panic!("{other}"),
+    }
+    // Of one moment they may all have been under way; but nobody claims to know it.
+    let outcome = lost(1);
+    assert_eq!(ok(&outcome).zxid(), Zxid::ZERO);
+    let event = outcome.1.iter().find(|it| matches!(it, RecoveryEvent::TornTail { .. }));
+    let text = event.expect("it is told").to_string();
+    assert!(text.contains("if the disk kept") && text.contains("a copy is kept"), "{text}");
+    assert!(!text.contains("never acknowledged"), "{text}");
+}
+
 #[test]
 fn a_record_longer_than_the_limit_names_the_setting() {
     let whole = Log::of(1..=2).with(3, &[7; 1000]);

@@ -127,7 +127,8 @@ pub(crate) struct ServeArguments {
     /// Keep data in this directory, which is made if need be.
     ///
     /// Replaces what --config says about it. Without both it is ./zk-data. One server at a time
-    /// can use a directory.
+    /// can use a directory. Without --config the newest three snapshots are kept: what is older
+    /// is removed after each new one, with the logs that only it needs.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 

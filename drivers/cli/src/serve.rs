@@ -102,6 +102,11 @@ fn storage(
         directories.log_dir.clone_from(&arguments.data_log_dir);
         let mut storage = storage::Config::default();
         storage.retention = Some(RETENTION);
+        info!(
+            snapshots = RETENTION.snapshots,
+            "without --config only the newest snapshots are kept; what is older is removed after \
+             each new one, with the logs that only it needs"
+        );
         return Ok((directories, storage));
     };
     // A log directory of the file's belongs to its data directory.

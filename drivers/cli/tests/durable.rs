@@ -1,6 +1,7 @@
 //! `zk serve` with a data directory: what it goes on with, and what it refuses.
 #![cfg(unix)]
 
+mod files;
 mod support;
 
 use std::{
@@ -11,7 +12,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use self::support::{Server, finish, zk};
+use self::{
+    files::Log,
+    support::{Server, finish, zk},
+};
 
 fn dir() -> TempDir {
     TempDir::new().expect("room")
@@ -83,6 +87,29 @@ fn data_are_there_again_after_every_kind_of_end() {
     }
 }
 
+/// Among them a TTL znode: nobody told this server that there may be some.
+#[test]
+fn everything_of_apache_stays_without_its_settings() {
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/apache-3.8.0");
+    let data = dir();
+    let version = data.path().join("version-2");
+    fs::create_dir(&version).expect("room");
+    for name in ["snapshot.0", "log.1", "snapshot.28", "log.29"] {
+        fs::copy(Path::new(fixtures).join(name), version.join(name)).expect("room");
+    }
+    let seen = fs::read_to_string(Path::new(fixtures).join("seen.tsv")).expect("text");
+    let mut expected: Vec<&str> = seen.lines().filter_map(|line| line.split('\t').next()).collect();
+    expected.sort_unstable();
+    for _ in 0..2 {
+        let mut server = Server::spawn(&mut serve(&["--data-dir", text(data.path())]));
+        let listed = server.text(&["ls", "-R", "/", "--auth", "digest:bob:pw"]);
+        let mut listed: Vec<&str> = listed.lines().collect();
+        listed.sort_unstable();
+        assert_eq!((listed.len(), &listed), (25, &expected));
+        server.kill();
+    }
+}
+
 #[test]
 fn without_a_word_data_are_in_a_directory_below_this_one() {
     let here = dir();
@@ -92,6 +119,37 @@ fn without_a_word_data_are_in_a_directory_below_this_one() {
     let expected = format!("(data in {});", text(&here.join("zk-data")));
     assert!(server.ready.contains(&expected), "{}", server.ready);
     assert!(here.join("zk-data/version-2").is_dir());
+    let (status, log) = server.stop();
+    assert_eq!(status, Some(0), "{log}");
+    let told = log.lines().find(|line| line.contains("only the newest snapshots are kept"));
+    assert!(
+        told.is_some_and(|line| line.contains("INFO") && line.contains("snapshots=3")),
+        "{log}"
+    );
+    let help = finish(zk().args(["serve", "--help"]), b"");
+    let help = String::from_utf8(help.stdout).expect("text");
+    assert!(help.contains("the newest three snapshots are kept"), "{help}");
+}
+
+/// A disk lost a sector in the middle of a log, and whole records are behind it.
+#[test]
+fn whole_records_behind_a_lost_sector_are_kept() {
+    let data = dir();
+    let version = data.path().join("version-2");
+    fs::create_dir(&version).expect("room");
+    let mut log = Log::of(1..=100).bytes;
+    log[1_024..1_536].fill(0);
+    fs::write(version.join("log.1"), &log).expect("room");
+    let server = start(data.path());
+    assert_eq!(server.text(&["get", "/1"]), "x");
+    assert_eq!(server.error(&["get", "/100"]).0, Some(1));
+    let (status, text) = server.stop();
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("if the disk kept what it said is stored"), "{text}");
+    assert!(!text.contains("never acknowledged"), "{text}");
+    let kept = fs::read(version.join("damaged/log.1.1")).expect("a copy");
+    let first = fs::read(version.join("log.1")).expect("readable");
+    assert_eq!([first, kept].concat(), log);
 }
 
 #[test]

@@ -197,6 +197,41 @@ fn a_log_whose_first_record_is_corrupt_goes_aside() {
     assert!(text.ends_with("recovered up to transaction 0x28: 25 znodes, 2 sessions\n"), "{text}");
 }
 
+/// Apache ZooKeeper logs wrong digests, too, so one is no damage.
+#[test]
+fn a_digest_that_is_not_the_trees_is_told_and_no_more() {
+    let data = Data::of(&[]);
+    let log = Log::with_digests(1..=3, |zxid| (zxid == 2).then_some(5));
+    fs::write(data.file("log.1"), log.bytes).expect("room");
+    let (status, text, _) = data.run("verify", &[]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("after transaction 0x2 the tree's digest is "), "{text}");
+    assert!(text.contains("logged 0x5") && text.contains("in rare multis"), "{text}");
+    let value = &values(&data.run("verify", &["--json"]).1)[0];
+    assert_eq!((&value["verdict"], &value["zxid"]), (&json!("fine"), &json!("0x3")));
+}
+
+/// Nobody says of whole records that they were never acknowledged.
+#[test]
+fn whole_records_behind_a_lost_sector_are_cut_and_kept() {
+    let data = Data::of(&[]);
+    let mut log = Log::of(1..=100).bytes;
+    log[1_024..1_536].fill(0);
+    fs::write(data.file("log.1"), &log).expect("room");
+    let (status, text, _) = data.run("verify", &[]);
+    assert_eq!(status, Some(4), "{text}");
+    let says = "cannot have been acknowledged if the disk kept what it said is stored";
+    assert!(text.contains(says) && text.contains("a copy is kept"), "{text}");
+    assert!(!text.contains("never acknowledged"), "{text}");
+    let path = data.file("log.1");
+    let output = finish(zk().args(["log", "verify"]).arg(path), b"");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains(says) && !text.contains("never"), "{text}");
+    assert_eq!(data.run("repair", &[]).0, Some(0));
+    assert_eq!(data.contents()["damaged/log.1.1"], log);
+    assert!(data.contents()["log.1"].len() <= 1_024);
+}
+
 #[test]
 fn damage_in_the_middle_is_nobodys_to_repair() {
     let data = Data::of(&LOGGED);

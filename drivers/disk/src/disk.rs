@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,7 +12,7 @@ use zookeeper_core::storage::{
 };
 
 use crate::{
-    Config, Lanes, OpenError, RecoverError,
+    Config, Lanes, OpenError, RecoverError, aside,
     directories::Directories,
     lock::Lock,
     recover,
@@ -76,6 +77,28 @@ impl Disk {
     ) -> Result<Recovered, RecoverError> {
         let allow_empty = self.config.create_database;
         recover::recover(&self.directories, &*self.system, allow_empty, config, seed, on_event)
+    }
+
+    /// Copies these bytes of a file into the folder `damaged` beside it, where no server looks.
+    /// Gives the copy's path; the copy survives a power cut.
+    ///
+    /// [`Disk::recover`] does so by itself with the end of a log that will be cut, if whole records
+    /// are in it.
+    ///
+    /// # Errors
+    ///
+    /// [`RecoverError::Keep`]; the file is as it was.
+    pub fn keep(&self, file: &File, bytes: Range<u64>) -> Result<PathBuf, RecoverError> {
+        aside::copy(&*self.system, &self.path(file), bytes)
+    }
+
+    /// Moves a file into that folder. Gives its new path.
+    ///
+    /// # Errors
+    ///
+    /// [`RecoverError::Keep`]; the file is in one of both places.
+    pub fn set_aside(&self, file: &File) -> Result<PathBuf, RecoverError> {
+        aside::take(&*self.system, &self.path(file))
     }
 
     /// Starts the lanes. `wake` is called, from one of their threads, when there is something to

@@ -101,6 +101,19 @@ pub enum RecoverError {
         /// The directory.
         path: PathBuf,
     },
+    /// What will be taken from a file could not be kept.
+    #[error(
+        "cannot keep what is damaged in {}: {source}{}; nothing is cut before that is kept: see \
+         that the directory can be written to",
+        path.display(),
+        hint_at(source)
+    )]
+    Keep {
+        /// The copy, or what it is made from.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
     /// What is there cannot be trusted.
     #[error("{}: {source}{}", path.display(), recovery_hint(source))]
     Recovery {
@@ -130,7 +143,7 @@ impl RecoverError {
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         match self {
-            Self::List { source, .. } => source.kind(),
+            Self::List { source, .. } | Self::Keep { source, .. } => source.kind(),
             Self::Empty { .. } => io::ErrorKind::NotFound,
             Self::Recovery { .. } => io::ErrorKind::InvalidData,
         }

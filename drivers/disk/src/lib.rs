@@ -35,6 +35,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod aside;
 mod config;
 mod directories;
 mod disk;
@@ -53,7 +54,6 @@ pub use config::Config;
 pub use disk::Disk;
 pub use error::{OpenError, RecoverError};
 pub use lanes::{Done, Lanes};
-pub use system::{create_directory, sync_directory};
 
 /// The README's example is a test.
 #[cfg(doctest)]

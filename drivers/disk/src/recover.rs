@@ -5,15 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracing::info;
+use tracing::{info, warn};
 use zookeeper_core::storage::{
     Dir, File, ReadRequest, Recovered, Recovery, RecoveryConfig, RecoveryEvent, StorageError,
 };
 
 use crate::{
+    aside,
     directories::{Directories, is_data},
     error::RecoverError,
-    system::System,
+    system::{System, read_all},
     worker::storage_error,
 };
 
@@ -37,13 +38,19 @@ pub(crate) fn recover(
     let mut recovery = Recovery::new(config, seed, files);
     let mut reader = Reader { directories, system, open: None, buffer: Vec::new() };
     let mut next_progress = Instant::now() + PROGRESS_INTERVAL;
+    let mut torn = Vec::new();
     loop {
         while let Some(event) = recovery.poll_event() {
+            if let RecoveryEvent::TornTail { file, damage, records_behind: 1.., .. } = &event {
+                torn.push((file.clone(), damage.offset));
+            }
             on_event(event);
         }
         let Some(request) = recovery.poll_read() else {
             let failed = |source| RecoverError::Recovery { path: place(), source };
-            return recovery.finish().map_err(failed);
+            let recovered = recovery.finish().map_err(failed)?;
+            keep(directories, system, &torn)?;
+            return Ok(recovered);
         };
         if Instant::now() >= next_progress {
             next_progress = Instant::now() + PROGRESS_INTERVAL;
@@ -56,6 +63,20 @@ pub(crate) fn recover(
             Err(error) => recovery.handle_read_error(error),
         }
     }
+}
+
+/// Keeps what will be cut, from these offsets on. If the disk has broken its promise there are
+/// transactions in it that were acknowledged.
+fn keep(
+    directories: &Directories,
+    system: &dyn System,
+    torn: &[(File, u64)],
+) -> Result<(), RecoverError> {
+    for (file, offset) in torn {
+        let copy = aside::copy_tail(system, &directories.file(file), *offset)?;
+        warn!(%file, offset, copy = %copy.display(), "what is cut is kept");
+    }
+    Ok(())
 }
 
 /// Reads where it is told to, one file after the other.
@@ -85,25 +106,6 @@ impl Reader<'_> {
         self.open = Some((request.file.clone(), handle));
         Ok(&self.buffer[..count])
     }
-}
-
-/// Reads until the buffer is full or the file ends, however little the system gives at a time.
-fn read_all(
-    system: &dyn System,
-    handle: &fs::File,
-    buffer: &mut [u8],
-    offset: u64,
-) -> io::Result<usize> {
-    let mut count = 0;
-    while count < buffer.len() {
-        match system.read_at(handle, &mut buffer[count..], offset + count as u64) {
-            Ok(0) => break,
-            Ok(more) => count += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(count)
 }
 
 #[cfg(test)]
@@ -220,5 +222,87 @@ mod tests {
         write_log(dir.path(), 3);
         let result = disk.recover(RecoveryConfig::default(), 1, &mut |_| {});
         assert_eq!(result.expect("a good log").session_count(), 3);
+    }
+
+    /// A log of which a sector is lost, with whole records behind it: the first record is damaged.
+    /// Gives its bytes, without the zeros it ends in.
+    fn write_torn_log(dir: &Path) -> Vec<u8> {
+        write_log(dir, 40);
+        let path = dir.join("version-2/log.1");
+        let mut content = fs::read(&path).expect("it is there");
+        content[512..1_024].fill(0);
+        fs::write(path, &content).expect("room");
+        let end = content.iter().rposition(|byte| *byte != 0).expect("records") + 1;
+        content.truncate(end);
+        content
+    }
+
+    #[test]
+    fn whole_records_that_will_be_cut_are_kept() {
+        let dir = TempDir::new().expect("room");
+        let content = write_torn_log(dir.path());
+        let disk = Disk::open(&Config::new(dir.path())).expect("room");
+        for number in 1..=2 {
+            let mut torn = None;
+            disk.recover(RecoveryConfig::default(), 1, &mut |event| {
+                if let RecoveryEvent::TornTail { damage, records_behind, .. } = event {
+                    torn = Some((damage.offset, records_behind));
+                }
+            })
+            .expect("a crash can have done that");
+            let Some((offset, 1..)) = torn else { panic!("{torn:?}") };
+            let copy = dir.path().join(format!("version-2/damaged/log.1.{number}"));
+            let kept = fs::read(copy).expect("it is kept");
+            assert_eq!(kept, content[usize::try_from(offset).expect("small")..]);
+        }
+    }
+
+    #[test]
+    fn a_tail_without_whole_records_is_not_kept() {
+        let dir = TempDir::new().expect("room");
+        write_log(dir.path(), 3);
+        let path = dir.path().join("version-2/log.1");
+        let content = fs::read(&path).expect("it is there");
+        fs::write(&path, &content[..content.len() - 4_096 - 5]).expect("room");
+        assert_eq!(recover(dir.path(), Vec::new()).expect("torn"), 2);
+        assert!(!dir.path().join("version-2/damaged").exists());
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_not_cut() {
+        for (call, fault) in [
+            ("create", Fault::Error(io::ErrorKind::StorageFull)),
+            ("write_at", Fault::Errno(EIO)),
+            ("sync_all", Fault::Errno(EIO)),
+            ("sync_dir", Fault::Errno(EIO)),
+        ] {
+            let dir = TempDir::new().expect("room");
+            write_torn_log(dir.path());
+            let before = fs::read(dir.path().join("version-2/log.1")).expect("it is there");
+            let error = recover(dir.path(), vec![(call, fault)]).expect_err("it is not kept");
+            assert!(matches!(error, RecoverError::Keep { .. }), "{call}: {error}");
+            let text = error.to_string();
+            assert!(text.contains("version-2/damaged") && text.contains("see that"), "{text}");
+            assert!(call != "create" || text.contains("make room"), "{text}");
+            assert_eq!(fs::read(dir.path().join("version-2/log.1")).expect("there"), before);
+            recover(dir.path(), Vec::new()).expect("nothing is in its way now");
+        }
+    }
+
+    #[test]
+    fn what_is_set_aside_keeps_its_bytes_and_what_was_there() {
+        let dir = TempDir::new().expect("room");
+        let disk = Disk::open(&Config::new(dir.path())).expect("room");
+        let file = File { dir: Dir::Log, name: "log.1".into() };
+        for number in 1..=3 {
+            write_log(dir.path(), number);
+            let content = fs::read(disk.path(&file)).expect("it is there");
+            let copy = disk.keep(&file, 3..90).expect("room");
+            assert_eq!(fs::read(&copy).expect("it is kept"), content[3..90]);
+            let moved = disk.set_aside(&file).expect("room");
+            assert!(moved.ends_with(format!("damaged/log.1.{}", 2 * number)), "{moved:?}");
+            assert_eq!(fs::read(&moved).expect("it is there"), content);
+            assert!(!disk.path(&file).exists());
+        }
     }
 }

@@ -163,11 +163,7 @@ pub(crate) fn for_data() -> OpenOptions {
 }
 
 /// Makes a directory for such files.
-///
-/// # Errors
-///
-/// The system's.
-pub fn create_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
     #[cfg_attr(not(unix), expect(unused_mut, reason = "they have no mode"))]
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
@@ -176,12 +172,8 @@ pub fn create_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Makes the names in a directory survive a power cut, where the system has such a thing.
-///
-/// # Errors
-///
-/// The system's.
 #[cfg(unix)]
-pub fn sync_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     match File::open(path)?.sync_all() {
         // What a file system says that has no such thing.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
@@ -190,12 +182,48 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Elsewhere a directory cannot be synced, and names are as durable as the system makes them.
-///
-/// # Errors
-///
-/// None.
 #[cfg(not(unix))]
-pub fn sync_directory(_path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Reads until the buffer is full or the file ends, however little the system gives at a time.
+pub(crate) fn read_all(
+    system: &dyn System,
+    handle: &File,
+    buffer: &mut [u8],
+    offset: u64,
+) -> io::Result<usize> {
+    let mut count = 0;
+    while count < buffer.len() {
+        match system.read_at(handle, &mut buffer[count..], offset + count as u64) {
+            Ok(0) => break,
+            Ok(more) => count += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(count)
+}
+
+/// Writes everything, however little the system takes at a time.
+pub(crate) fn write_all(
+    system: &dyn System,
+    handle: &File,
+    mut bytes: &[u8],
+    mut offset: u64,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match system.write_at(handle, bytes, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                bytes = &bytes[count..];
+                offset += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
     Ok(())
 }
 

@@ -15,7 +15,11 @@ use zookeeper_core::{
     storage::{Dir, File, FileOp, Lane, StorageError},
 };
 
-use crate::{directories::Directories, lanes::Done, system::System};
+use crate::{
+    directories::Directories,
+    lanes::Done,
+    system::{System, write_all},
+};
 
 /// A snapshot is synced in steps of so many bytes, or the log's sync would have to wait for all of
 /// it in the file system's journal.
@@ -306,27 +310,6 @@ const fn subject(op: &FileOp) -> Option<&File> {
         | FileOp::Truncate { file, .. } => Some(file),
         _ => None,
     }
-}
-
-/// Writes everything, however little the system takes at a time.
-fn write_all(
-    system: &dyn System,
-    handle: &fs::File,
-    mut bytes: &[u8],
-    mut offset: u64,
-) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match system.write_at(handle, bytes, offset) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => {
-                bytes = &bytes[count..];
-                offset += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// Calls a sync, and says so if it took long: that is what every write had to wait for.

@@ -39,7 +39,9 @@ pub enum RecoveryEvent {
         /// Everything up to this transaction is in it.
         zxid: Zxid,
     },
-    /// A crash left a part of a log that was never acknowledged. It will be cut.
+    /// A crash left a part of a log that was never acknowledged. It will be cut. If it holds whole
+    /// records, that is so only with a disk that keeps what it has synced, and who does the cutting
+    /// keeps a copy first.
     TornTail {
         /// The log.
         file: File,
@@ -47,7 +49,7 @@ pub enum RecoveryEvent {
         damage: LogDamage,
         /// Bytes that go.
         length: u64,
-        /// Valid records among them; they were never acknowledged either.
+        /// Valid records among them.
         records_behind: u64,
     },
     /// A log without a record will be removed.
@@ -62,8 +64,11 @@ pub enum RecoveryEvent {
         /// The damage.
         damage: LogDamage,
     },
-    /// The tree is not what the server that wrote the files had. Told once; the number of times is
-    /// in [`RecoverySummary`](super::RecoverySummary).
+    /// The tree's digest is not the one in the files. Told once; the number of times is in
+    /// [`RecoverySummary`](super::RecoverySummary).
+    ///
+    /// That alone is no damage: for a multi that makes a child of `/` and then sets the data of `/`
+    /// Apache ZooKeeper logs a digest that its own tree does not have.
     DigestMismatch {
         /// After this transaction.
         zxid: Zxid,
@@ -100,10 +105,16 @@ impl fmt::Display for RecoveryEvent {
             Self::SnapshotLoaded { file, zxid } => {
                 write!(f, "{file} was read: everything up to transaction {zxid}")
             }
+            Self::TornTail { file, damage, length, records_behind: 0 } => write!(
+                f,
+                "{file} was torn by a crash {damage}; the last {length} bytes, which were never \
+                 acknowledged, will be cut"
+            ),
             Self::TornTail { file, damage, length, records_behind } => write!(
                 f,
-                "{file} was torn by a crash {damage}; the last {length} bytes with \
-                 {records_behind} whole records, none of them ever acknowledged, will be cut"
+                "{file} was torn by a crash {damage}; the last {length} bytes will be cut, and a \
+                 copy is kept, as whole records are among them ({records_behind}); they cannot \
+                 have been acknowledged if the disk kept what it said is stored"
             ),
             Self::EmptyLog { file } => write!(f, "{file} holds no record and will be removed"),
             Self::HarmlessDamage { file, damage } => write!(
@@ -112,8 +123,9 @@ impl fmt::Display for RecoveryEvent {
             ),
             Self::DigestMismatch { zxid, expected, found } => write!(
                 f,
-                "after transaction {zxid} the tree's digest should be {expected:#x} and is \
-                 {found:#x}: this is not what the server that wrote the files had"
+                "after transaction {zxid} the tree's digest is {found:#x}, and the server that \
+                 wrote the files logged {expected:#x}; Apache ZooKeeper logs such digests in rare \
+                 multis, otherwise the tree is not what that server had"
             ),
             Self::SnapshotAhead { snapshot, reached } => write!(
                 f,

@@ -6,9 +6,7 @@ use clap::{Args, Subcommand};
 use zookeeper_core::storage::{RECORD_LENGTH_MAX, RecoveryConfig};
 use zookeeper_disk::{Config, Disk, OpenError};
 
-use super::{
-    command::Outcome, data_verify::Verify, output::Output, repair::Repair, snapshot::tree_config,
-};
+use super::{command::Outcome, data_verify::Verify, output::Output, repair::Repair};
 
 /// What can be asked of a directory.
 #[derive(Clone, Debug, Subcommand)]
@@ -58,7 +56,6 @@ impl DataDirectory {
     /// How it is read.
     pub(super) fn config(&self) -> RecoveryConfig {
         let mut config = RecoveryConfig::default();
-        config.tree = tree_config();
         config.trust_empty_snapshot = self.trust_empty_snapshot;
         config.record_length_max = self.record_max;
         config

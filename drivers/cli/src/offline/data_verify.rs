@@ -48,9 +48,7 @@ impl Reading {
 fn verdict(event: &RecoveryEvent) -> Verdict {
     match event {
         RecoveryEvent::TornTail { .. } | RecoveryEvent::EmptyLog { .. } => Verdict::Torn,
-        RecoveryEvent::SnapshotUnusable { .. } | RecoveryEvent::DigestMismatch { .. } => {
-            Verdict::Damaged
-        }
+        RecoveryEvent::SnapshotUnusable { .. } => Verdict::Damaged,
         _ => Verdict::Fine,
     }
 }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use zookeeper_core::{tree::StoredNode, wire::CreateKind};
+use zookeeper_core::{
+    tree::{Config, StoredNode},
+    wire::CreateKind,
+};
 
 use super::{
-    failure::OfflineError, log_dump::is_at_or_below, output::Output, snapshot::tree_config,
-    snapshot_scan::shown_path,
+    failure::OfflineError, log_dump::is_at_or_below, output::Output, snapshot_scan::shown_path,
 };
 use crate::client::transfer::{End, Header, Kind, Line, NodeLine, relative};
 
@@ -42,7 +44,7 @@ impl<'a> Exporter<'a> {
         if is_at_or_below(path, RESERVED) {
             return Ok(());
         }
-        let kind = match stored.stat.kind(&tree_config()) {
+        let kind = match stored.stat.kind(&Config::default()) {
             CreateKind::Persistent => Kind::Persistent,
             CreateKind::Container => Kind::Container,
             CreateKind::Ttl(ttl_ms) => {

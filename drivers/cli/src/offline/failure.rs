@@ -18,9 +18,9 @@ pub(super) enum OfflineError {
     /// The directories cannot be used, or must not be.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// They cannot be listed.
+    /// They cannot be listed, or what is taken from them cannot be kept.
     #[error(transparent)]
-    List(#[from] RecoverError),
+    Disk(#[from] RecoverError),
     /// A file cannot be read.
     #[error("{file}: {source}")]
     System {
@@ -47,7 +47,7 @@ impl OfflineError {
     pub(super) const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Open(_) | Self::List(_) | Self::System { .. } => 1,
+            Self::Open(_) | Self::Disk(_) | Self::System { .. } => 1,
         }
     }
 

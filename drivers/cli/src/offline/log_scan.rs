@@ -81,8 +81,9 @@ impl Scanned {
             TailState::Torn { kind, records_behind } => {
                 let records = count(records_behind, "record");
                 format!(
-                    "torn tail at offset {offset}, {length} bytes to the end, {records} that \
-                    were never acknowledged in it: {kind}"
+                    "torn tail at offset {offset}, {length} bytes to the end: {kind}; \
+                    {records} in it that cannot have been acknowledged if the disk kept what it \
+                    said is stored"
                 )
             }
             TailState::Corrupt { kind, fitting_length } => {

@@ -42,7 +42,8 @@ Examples:
 
 The end of a log is one of
   clean                  nothing, or the zeros that were reserved
-  torn                   a crash lost a part of it; nobody was ever told that it was stored
+  torn                   a crash lost a part of it; if the disk keeps its promises, nobody was
+                         told that it is stored
   corrupt                it was damaged, and nothing valid follows: see zk data repair
   damaged in the middle  valid records follow: restore the file from a backup";
 

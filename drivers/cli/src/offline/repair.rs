@@ -1,14 +1,13 @@
 //! A directory, made whole again where that loses nothing that anybody could still use.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io,
+    fs::{self, OpenOptions},
     path::{Path, PathBuf},
 };
 
 use clap::Args;
 use serde_json::json;
-use zookeeper_disk::{create_directory, sync_directory};
+use zookeeper_disk::Disk;
 
 use super::{
     command::Outcome,
@@ -20,9 +19,6 @@ use super::{
     store::Changes,
     verdict::Verdict,
 };
-
-/// Where copies go: beside the files, where no server looks.
-const ASIDE: &str = "damaged";
 
 /// Cut the torn or corrupt tail of the newest log, and move away a snapshot that is of no use,
 /// after keeping copies.
@@ -68,7 +64,7 @@ impl Repair {
             let path = disk.path(&step.file);
             let copy = match self.dry_run {
                 true => None,
-                false => Some(apply(step, &path)?),
+                false => Some(apply(step, &disk, &path)?),
             };
             say(step, &path, copy.as_deref(), output)?;
         }
@@ -84,54 +80,17 @@ impl Repair {
 }
 
 /// Changes one file, so that a power cut leaves it as it was, or as it is to be, and a copy of it.
-fn apply(step: &Step, path: &Path) -> Result<PathBuf, OfflineError> {
-    let aside = make_aside(path)?;
-    let copy = free_name(&aside, &step.file.name);
+fn apply(step: &Step, disk: &Disk, path: &Path) -> Result<PathBuf, OfflineError> {
+    let length = match step.change {
+        Change::Remove => return Ok(disk.set_aside(&step.file)?),
+        Change::Cut(length) => length,
+    };
     let system = OfflineError::system(path);
-    match step.change {
-        Change::Cut(length) => {
-            let of_copy = OfflineError::system(&copy);
-            fs::copy(path, &copy).map_err(&of_copy)?;
-            File::open(&copy).and_then(|copy| copy.sync_all()).map_err(&of_copy)?;
-            sync(&aside)?;
-            let file = OpenOptions::new().write(true).open(path).map_err(&system)?;
-            file.set_len(length).and_then(|()| file.sync_all()).map_err(&system)?;
-        }
-        Change::Remove => {
-            fs::rename(path, &copy).map_err(&system)?;
-            sync(&aside)?;
-        }
-    }
-    if let Some(directory) = path.parent() {
-        sync(directory)?;
-    }
+    let whole = fs::metadata(path).map_err(&system)?.len();
+    let copy = disk.keep(&step.file, 0..whole)?;
+    let file = OpenOptions::new().write(true).open(path).map_err(&system)?;
+    file.set_len(length).and_then(|()| file.sync_all()).map_err(&system)?;
     Ok(copy)
-}
-
-/// The folder for copies, made if it is not there.
-fn make_aside(path: &Path) -> Result<PathBuf, OfflineError> {
-    let directory = path.parent().unwrap_or_else(|| Path::new("."));
-    let aside = directory.join(ASIDE);
-    match create_directory(&aside) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && aside.is_dir() => {}
-        result => {
-            result.map_err(OfflineError::system(&aside))?;
-            sync(directory)?;
-        }
-    }
-    Ok(aside)
-}
-
-/// A name that nothing has yet: earlier repairs left copies, too.
-fn free_name(aside: &Path, name: &str) -> PathBuf {
-    let mut names = (1_u32..).map(|number| aside.join(format!("{name}.{number}")));
-    let is_free = |path: &PathBuf| !path.exists() && !path.is_symlink();
-    names.find(is_free).unwrap_or_else(|| aside.join(name))
-}
-
-/// Makes the names in a directory survive a power cut.
-fn sync(path: &Path) -> Result<(), OfflineError> {
-    sync_directory(path).map_err(OfflineError::system(path))
 }
 
 /// Says what was done, or would be.
@@ -164,23 +123,4 @@ fn say(
             format!("{}\n{}: {will_be}{}{kept}", step.reason, shown(path), step.change)
         },
     )
-}
-
-#[cfg(test)]
-mod tests {
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_file_system_that_cannot_sync_directories_can_be_repaired() {
-        super::sync("/proc".as_ref()).expect("there is no such thing there");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn copies_are_not_for_everybody() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let dir = tempfile::tempdir().expect("room");
-        let aside = super::make_aside(&dir.path().join("log.1")).expect("room");
-        let mode = std::fs::metadata(aside).expect("it is there").permissions().mode();
-        assert_eq!(mode & 0o027, 0, "{mode:o}");
-    }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use zookeeper_core::{storage::RECORD_LENGTH_MAX, tree::Config};
+use zookeeper_core::storage::RECORD_LENGTH_MAX;
 
 use super::{
     command::Outcome, output::Output, snapshot_dump::Dump, snapshot_stat::SnapshotStat,
@@ -63,12 +63,4 @@ impl SnapshotFiles {
     pub(super) const fn record_length_max(&self) -> usize {
         self.limits.record_max
     }
-}
-
-/// The settings by which owners are read: a mark of a time to live is one, whatever the settings of
-/// the server were.
-pub(super) fn tree_config() -> Config {
-    let mut config = Config::default();
-    config.extended_types = true;
-    config
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use zookeeper_core::{
     Zxid,
     storage::SnapshotItem,
-    tree::{StoredNode, StoredStat},
+    tree::{Config, StoredNode, StoredStat},
     wire::CreateKind,
 };
 
@@ -16,7 +16,7 @@ use super::{
     log_dump::is_at_or_below,
     number::time,
     output::Output,
-    snapshot::{SnapshotFiles, tree_config},
+    snapshot::SnapshotFiles,
     snapshot_scan::{scan, shown_path},
     txn::{acl_text, data_text, kind_name, kind_text},
     verdict::Verdict,
@@ -134,7 +134,7 @@ fn json(item: &SnapshotItem<'_>) -> Value {
 fn node_text(node: &StoredNode<'_>) -> String {
     let StoredStat { czxid, mzxid, pzxid, ctime_ms, mtime_ms, version, cversion, aversion, owner } =
         node.stat;
-    let kind = node.stat.kind(&tree_config());
+    let kind = node.stat.kind(&Config::default());
     let owner = match kind {
         CreateKind::Ephemeral => format!(" of 0x{owner:x}"),
         _ => String::new(),
@@ -150,7 +150,7 @@ fn node_text(node: &StoredNode<'_>) -> String {
 
 fn node_json(node: &StoredNode<'_>) -> Value {
     let stat = &node.stat;
-    let kind = stat.kind(&tree_config());
+    let kind = stat.kind(&Config::default());
     let mut value = json!({
         "type": "znode",
         "path": shown_path(node.path),

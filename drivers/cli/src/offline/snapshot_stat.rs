@@ -7,13 +7,18 @@ use std::{
 
 use clap::Args;
 use serde_json::{Value, json};
-use zookeeper_core::{Zxid, storage::SnapshotItem, tree::StoredNode, wire::CreateKind};
+use zookeeper_core::{
+    Zxid,
+    storage::SnapshotItem,
+    tree::{Config, StoredNode},
+    wire::CreateKind,
+};
 
 use super::{
     command::{EXIT_STATUS, Outcome},
     number::count,
     output::Output,
-    snapshot::{SnapshotFiles, tree_config},
+    snapshot::SnapshotFiles,
     snapshot_scan::{Scanned, scan, shown_path},
     txn::kind_name,
     verdict::Verdict,
@@ -108,7 +113,7 @@ impl Numbers {
 
     fn add_node(&mut self, node: &StoredNode<'_>) {
         self.all.add(node);
-        let kind = node.stat.kind(&tree_config());
+        let kind = node.stat.kind(&Config::default());
         *self.kinds.entry(kind_name(kind)).or_default() += 1;
         if kind == CreateKind::Ephemeral {
             self.owners.insert(node.stat.owner);

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use zookeeper_core::{
     Rng, Zxid,
     storage::{SnapshotItem, snapshot_zxid},
-    tree::{RestoreError, Tree},
+    tree::{Config, RestoreError, Tree},
 };
 
 use super::{
     command::{EXIT_STATUS, Outcome},
     number::count,
     output::Output,
-    snapshot::{SnapshotFiles, tree_config},
+    snapshot::SnapshotFiles,
     snapshot_scan::{Scanned, scan, shown_path},
     verdict::Verdict,
 };
@@ -90,7 +90,7 @@ impl Check {
     fn new() -> Self {
         Self {
             // What is seen of it does not depend on the seed.
-            tree: Tree::new(tree_config(), &mut Rng::new(0)),
+            tree: Tree::new(Config::default(), &mut Rng::new(0)),
             sessions: 0,
             acls: 0,
             znodes: 0,

@@ -29,6 +29,14 @@ pub(crate) struct Log {
 impl Log {
     /// Session 7 creates `/<zxid>` with one byte, again and again.
     pub(crate) fn of(zxids: impl IntoIterator<Item = i64>) -> Self {
+        Self::with_digests(zxids, |_| None)
+    }
+
+    /// The same with these digests of the tree.
+    pub(crate) fn with_digests(
+        zxids: impl IntoIterator<Item = i64>,
+        digest: impl Fn(i64) -> Option<u64>,
+    ) -> Self {
         let mut log = Self { bytes: Vec::new(), starts: Vec::new() };
         encode_file_header(&mut log.bytes);
         for zxid in zxids {
@@ -43,7 +51,7 @@ impl Log {
                 kind: CreateKind::Persistent,
                 parent_cversion: -1,
             };
-            encode_record(&mut log.bytes, &header, &txn, None);
+            encode_record(&mut log.bytes, &header, &txn, digest(zxid));
         }
         log
     }
