@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Where a log ends it may be torn, or damaged. That does not matter if the next log goes on with
-//! the next transaction: then its server had seen the same end. Ends that no later record vouches
-//! for are judged by [`TailCheck`] when all logs are read.
+//! the very next transaction: then its server had seen the same end. The first transaction of a
+//! newer epoch follows whatever came before it, and so says nothing about that. Ends that no later
+//! record vouches for are judged by [`TailCheck`] when all logs are read.
 
 use std::{collections::VecDeque, mem};
 
@@ -44,8 +45,10 @@ pub(super) struct Replay {
     /// The newest record read, replayed or not.
     last_read: Option<Zxid>,
     step: Step,
-    /// Ends that no later record has vouched for.
+    /// Ends that no later record has vouched for so far.
     stops: VecDeque<Stop>,
+    /// Ends that none will: a newer epoch has begun behind them.
+    unvouched: VecDeque<Stop>,
     pub(super) digests: DigestCheck,
     pub(super) repairs: Vec<FileOp>,
     /// Logs that will be removed, by their place.
@@ -128,6 +131,7 @@ impl Replay {
             last_read: None,
             step: Step::End,
             stops: VecDeque::new(),
+            unvouched: VecDeque::new(),
             digests: DigestCheck::default(),
             repairs: Vec::new(),
             removed: Vec::new(),
@@ -225,7 +229,7 @@ impl Replay {
     }
 
     fn begin_tail(&mut self, files: &Files, events: &mut VecDeque<RecoveryEvent>) {
-        while let Some(stop) = self.stops.pop_front() {
+        while let Some(stop) = self.unvouched.pop_front().or_else(|| self.stops.pop_front()) {
             // Nothing follows: there is nothing to judge.
             if stop.kind.is_none() && stop.offset >= files.logs[stop.index].info.length {
                 self.remove_if_empty(&stop, files, events);
@@ -306,6 +310,9 @@ impl Replay {
                     RecoveryError::Gap { file, offset, expected, found, before }
                 }
             });
+        }
+        if found > self.applied.next() {
+            self.unvouched.append(&mut self.stops);
         }
         self.vouch(files, events)
     }
