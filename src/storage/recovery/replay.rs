@@ -9,7 +9,8 @@
 //! Where a log ends it may be torn, or damaged. That does not matter if the next log goes on with
 //! the very next transaction: then its server had seen the same end. The first transaction of a
 //! newer epoch follows whatever came before it, and so says nothing about that. Ends that no later
-//! record vouches for are judged by [`TailCheck`] when all logs are read.
+//! record vouches for are judged by [`TailCheck`] when all logs are read. An end that a snapshot
+//! tells to have been further is no trace of a crash, whatever it looks like.
 
 use std::{collections::VecDeque, mem};
 
@@ -26,6 +27,7 @@ use crate::{
         log_damage::{LogDamage, LogDamageKind},
         log_reader::{LogItem, LogReader, LogRecord},
         operation::{Dir, FileOp},
+        record_search::RecordSearch,
         tail_check::{LogTail, TailCheck, TailState},
     },
     tree::Tree,
@@ -63,7 +65,7 @@ pub(super) struct Replay {
 #[derive(Debug)]
 enum Step {
     Log(LogStep),
-    Tail(Stop, Box<TailCheck>),
+    Tail(Box<TailStep>),
     End,
 }
 
@@ -72,6 +74,15 @@ struct LogStep {
     index: usize,
     reader: LogReader,
     has_records: bool,
+}
+
+#[derive(Debug)]
+struct TailStep {
+    stop: Stop,
+    check: TailCheck,
+    /// Set where a snapshot tells that there was more: then a crash is no explanation, and what is
+    /// behind the end has to be known.
+    search: Option<RecordSearch>,
 }
 
 /// Where the records of a log end.
@@ -156,7 +167,7 @@ impl Replay {
     pub(super) fn part<'a>(&self, files: &'a Files) -> Option<Part<'a>> {
         let (index, offset) = match &self.step {
             Step::Log(log) => (log.index, 0),
-            Step::Tail(stop, _) => (stop.index, stop.offset),
+            Step::Tail(tail) => (tail.stop.index, tail.stop.offset),
             Step::End => return None,
         };
         Some(Part { log: &files.logs[index], offset })
@@ -166,7 +177,7 @@ impl Replay {
     pub(super) fn bytes_behind(&self, files: &Files) -> u64 {
         match &self.step {
             Step::Log(log) => files.logs[log.index + 1..].iter().map(|log| log.info.length).sum(),
-            Step::Tail(..) | Step::End => 0,
+            Step::Tail(_) | Step::End => 0,
         }
     }
 
@@ -204,13 +215,14 @@ impl Replay {
                     }
                 }
             }
-            Step::Tail(stop, mut check) => {
-                check.push(bytes);
+            Step::Tail(mut tail) => {
+                tail.push(bytes);
                 if !is_end {
-                    self.step = Step::Tail(stop, check);
+                    self.step = Step::Tail(tail);
                     return Ok(false);
                 }
-                self.judge(&stop, check.finish(), files, events)?;
+                let stop = tail.stop;
+                self.judge(&stop, tail.finish(), files, events)?;
                 self.begin_tail(files, events);
                 Ok(true)
             }
@@ -235,9 +247,7 @@ impl Replay {
                 self.remove_if_empty(&stop, files, events);
                 continue;
             }
-            let Stop { offset, kind, last, .. } = stop;
-            let check = TailCheck::new(self.record_length_max, offset, kind, last);
-            self.step = Step::Tail(stop, Box::new(check));
+            self.step = Step::Tail(Box::new(TailStep::new(stop, self.record_length_max, files)));
             return;
         }
         self.step = Step::End;
@@ -417,5 +427,43 @@ impl Replay {
         events.push_back(RecoveryEvent::EmptyLog { file: file.clone() });
         self.repairs.push(FileOp::Remove { file });
         self.removed.push(stop.index);
+    }
+}
+
+impl TailStep {
+    fn new(stop: Stop, record_length_max: usize, files: &Files) -> Self {
+        let Stop { index, offset, kind, last } = stop;
+        let check = TailCheck::new(record_length_max, offset, kind, last);
+        // A server gives a snapshot its name when the log is synced up to there.
+        let next = last.map_or(files.logs[index].zxid, Zxid::next);
+        let was_synced = files.snapshots.first().is_some_and(|newest| newest.zxid >= next);
+        let search = was_synced.then(|| RecordSearch::new(record_length_max, offset, last));
+        Self { stop, check, search }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.check.push(bytes);
+        if let Some(search) = &mut self.search {
+            search.push(bytes);
+        }
+    }
+
+    fn finish(self) -> LogTail {
+        let mut tail = self.check.finish();
+        if let (TailState::Torn { kind, .. }, Some(mut search)) = (tail.state, self.search) {
+            search.finish();
+            let fitting_length = None;
+            tail.state = match search.first() {
+                None => TailState::Corrupt { kind, fitting_length },
+                Some((next_offset, next_zxid)) => TailState::DamagedInside {
+                    kind,
+                    fitting_length,
+                    next_offset,
+                    next_zxid,
+                    records_behind: search.count(),
+                },
+            };
+        }
+        tail
     }
 }
