@@ -64,13 +64,18 @@ fn without_the_logs_behind_the_older_one_nothing_can_be_done() {
 
 #[test]
 fn snapshots_none_of_which_can_be_used_are_no_fresh_store() {
-    let cut = |bytes: Vec<u8>| bytes[..50].to_vec();
     let image = store([
-        ("snapshot.3", cut(snapshot(3))),
-        ("snapshot.7", cut(snapshot(7))),
+        ("snapshot.3", snapshot(3)[..10].to_vec()),
+        ("snapshot.7", snapshot(7)[..50].to_vec()),
         ("log.1", log(1..=9)),
     ]);
-    match error(&run(&image), &["snapshot.7", "offset", "backup"]) {
+    let outcome = run(&image);
+    // Each file is told with its own problem, and nothing is said to come that does not.
+    let told: Vec<_> = outcome.1.iter().map(ToString::to_string).collect();
+    let [newest, oldest] = &told[..] else { panic!("{told:?}") };
+    assert!(newest.starts_with("snapshot.7 cannot be used: "), "{newest}");
+    assert!(oldest.starts_with("snapshot.3 cannot be used: "), "{oldest}");
+    match error(&outcome, &["snapshot.7", "offset", "backup"]) {
         RecoveryError::NoUsableSnapshot { file: newest, problem } => {
             assert_eq!(newest, file("snapshot.7"));
             let SnapshotProblem::Damaged(damage) = problem else { panic!("{problem}") };

@@ -25,7 +25,7 @@ pub enum RecoveryEvent {
         /// The file.
         file: File,
     },
-    /// A snapshot cannot be used; the next older one is tried.
+    /// A snapshot cannot be used; the next older one is tried, if there is one.
     SnapshotUnusable {
         /// The snapshot.
         file: File,
@@ -95,7 +95,7 @@ impl fmt::Display for RecoveryEvent {
             }
             Self::Leftover { file } => write!(f, "{file} was never completed and will be removed"),
             Self::SnapshotUnusable { file, problem } => {
-                write!(f, "{file} cannot be used, the next older snapshot is tried: {problem}")
+                write!(f, "{file} cannot be used: {problem}")
             }
             Self::SnapshotLoaded { file, zxid } => {
                 write!(f, "{file} was read: everything up to transaction {zxid}")

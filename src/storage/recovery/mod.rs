@@ -106,6 +106,8 @@ pub struct Recovery {
     seed: u64,
     files: Files,
     events: VecDeque<RecoveryEvent>,
+    /// Why the newest snapshot cannot be used.
+    newest_problem: Option<SnapshotProblem>,
     /// What is being read.
     cursor: Option<Cursor>,
     bytes_read: u64,
@@ -135,9 +137,16 @@ impl Recovery {
     pub fn new(config: RecoveryConfig, seed: u64, files: Vec<FileInfo>) -> Self {
         let files = Files::new(files);
         let done = Work::Done(Box::new(Ok(Recovered::empty())));
-        let events = VecDeque::new();
-        let mut recovery =
-            Self { config, seed, files, events, cursor: None, bytes_read: 0, work: done };
+        let mut recovery = Self {
+            config,
+            seed,
+            files,
+            events: VecDeque::new(),
+            newest_problem: None,
+            cursor: None,
+            bytes_read: 0,
+            work: done,
+        };
         if let Some(file) = recovery.files.misplaced.first() {
             let file = file.clone();
             recovery.fail(RecoveryError::Misplaced { file });
@@ -273,17 +282,14 @@ impl Recovery {
     /// The next older snapshot after one that cannot be used.
     fn next_snapshot(&mut self, index: usize, problem: SnapshotProblem) {
         let file = self.files.snapshots[index].info.file.clone();
-        let event = RecoveryEvent::SnapshotUnusable { file, problem: problem.clone() };
+        self.newest_problem.get_or_insert_with(|| problem.clone());
+        self.events.push_back(RecoveryEvent::SnapshotUnusable { file, problem });
         if index + 1 < self.files.snapshots.len() {
-            self.events.push_back(event);
             self.begin_snapshot(index + 1);
-            return;
+        } else if let Some(problem) = self.newest_problem.take() {
+            let file = self.files.snapshots[0].info.file.clone();
+            self.fail(RecoveryError::NoUsableSnapshot { file, problem });
         }
-        if index > 0 {
-            self.events.push_back(event);
-        }
-        let newest = self.files.snapshots[0].info.file.clone();
-        self.fail(RecoveryError::NoUsableSnapshot { file: newest, problem });
     }
 
     fn finish_snapshot(&mut self) {
