@@ -72,13 +72,6 @@ pub enum RecoveryEvent {
         /// What the tree gives.
         found: u64,
     },
-    /// A snapshot holds traces of transactions that the logs do not have.
-    SnapshotAhead {
-        /// The newest of them.
-        snapshot: Zxid,
-        /// The newest transaction in the logs.
-        reached: Zxid,
-    },
     /// Ephemerals of sessions that nobody knows were removed.
     OrphansRemoved {
         /// How many.
@@ -114,11 +107,6 @@ impl fmt::Display for RecoveryEvent {
                 f,
                 "after transaction {zxid} the tree's digest should be {expected:#x} and is \
                  {found:#x}: this is not what the server that wrote the files had"
-            ),
-            Self::SnapshotAhead { snapshot, reached } => write!(
-                f,
-                "the snapshot holds traces of transactions up to {snapshot}, the logs end with \
-                 {reached}"
             ),
             Self::OrphansRemoved { count } => {
                 write!(f, "{count} ephemeral znodes of unknown sessions were removed")

@@ -325,18 +325,25 @@ impl Recovery {
         }
     }
 
+    /// Whether nothing is known to be missing behind the newest transaction.
+    fn check_end(&self, replay: &Replay) -> Result<(), RecoveryError> {
+        let reached = replay.applied();
+        let newest = self.files.snapshots.first().filter(|newest| newest.zxid > reached);
+        if let Some(Named { zxid: expected, info }) = newest {
+            let (snapshot, expected) = (info.file.clone(), *expected);
+            return Err(RecoveryError::EndsBeforeSnapshot { snapshot, expected, reached });
+        }
+        if let (Some(index), Some(expected)) = (replay.snapshot, replay.missing()) {
+            let snapshot = self.files.snapshots[index].info.file.clone();
+            return Err(RecoveryError::SnapshotAhead { snapshot, expected, reached });
+        }
+        Ok(())
+    }
+
     /// All was read.
     fn conclude(&mut self, mut replay: Replay) -> Result<Recovered, RecoveryError> {
+        self.check_end(&replay)?;
         let applied = replay.applied();
-        if let Some(newest) = self.files.snapshots.first()
-            && newest.zxid > applied
-        {
-            let (snapshot, expected) = (newest.info.file.clone(), newest.zxid);
-            return Err(RecoveryError::EndsBeforeSnapshot { snapshot, expected, reached: applied });
-        }
-        if let Some(snapshot) = replay.digests.awaited() {
-            self.events.push_back(RecoveryEvent::SnapshotAhead { snapshot, reached: applied });
-        }
         if replay.snapshot.is_none() && replay.is_without_records() {
             self.events.push_back(RecoveryEvent::Fresh);
         }

@@ -52,6 +52,8 @@ pub(super) struct Replay {
     /// Ends that none will: a newer epoch has begun behind them.
     unvouched: VecDeque<Stop>,
     pub(super) digests: DigestCheck,
+    /// The newest transaction that left a trace in a znode of the snapshot.
+    newest_trace: Zxid,
     pub(super) repairs: Vec<FileOp>,
     /// Logs that will be removed, by their place.
     pub(super) removed: Vec<usize>,
@@ -109,11 +111,12 @@ impl Replay {
         files: &Files,
         events: &mut VecDeque<RecoveryEvent>,
     ) -> Self {
-        let Loading { index, zxid, tree, newest_ms, digest, .. } = loading;
+        let Loading { index, zxid, tree, newest_ms, digest, newest_trace, .. } = loading;
         let digests = DigestCheck::new(zxid, digest, tree.digest(), events);
         let mut replay = Self::on_nothing(tree, record_length_max, false);
         (replay.snapshot, replay.newest_ms) = (Some(index), newest_ms);
         (replay.applied, replay.digests) = (zxid, digests);
+        replay.newest_trace = newest_trace;
         replay.begin_log(files.first_log_for(zxid.next()), files, events);
         replay
     }
@@ -144,6 +147,7 @@ impl Replay {
             stops: VecDeque::new(),
             unvouched: VecDeque::new(),
             digests: DigestCheck::default(),
+            newest_trace: Zxid::ZERO,
             repairs: Vec::new(),
             removed: Vec::new(),
             logs_read: 0,
@@ -156,6 +160,12 @@ impl Replay {
     /// Everything up to here is in the tree.
     pub(super) const fn applied(&self) -> Zxid {
         self.applied
+    }
+
+    /// The newest transaction of which the snapshot holds traces, if the logs do not have it.
+    pub(super) fn missing(&self) -> Option<Zxid> {
+        let newest = self.digests.awaited().max(Some(self.newest_trace));
+        newest.filter(|newest| *newest > self.applied)
     }
 
     /// Whether there was no record at all.
