@@ -247,3 +247,14 @@ fn logs_that_are_trusted_do_not_vouch_for_one_before_them() {
     let found = error(&outcome, &["log.1 ", "offset 16"]);
     assert!(matches!(found, RecoveryError::CorruptTail { .. }), "{found}");
 }
+
+#[test]
+fn a_store_that_no_transaction_can_follow_is_refused() {
+    let no_more = RecoveryError::NoMoreTransactions { zxid: Zxid(i64::MAX) };
+    let newest = |last: i64| with_logs([("log.1", Log::of([1, last]).bytes)]);
+    assert_eq!(error(&run(&newest(i64::MAX)), &["0x7fffffffffffffff", "backup"]), no_more);
+    assert_eq!(ok(&run(&newest(i64::MAX - 1))).zxid(), Zxid(i64::MAX - 1));
+    // The same by a snapshot's name alone.
+    let image = store([("snapshot.7fffffffffffffff", snapshot(0))]);
+    assert_eq!(error(&run(&image), &[]), no_more);
+}

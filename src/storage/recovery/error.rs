@@ -182,6 +182,15 @@ pub enum RecoveryError {
         /// The newest transaction that could be recovered.
         reached: Zxid,
     },
+    /// No transaction can follow the newest one.
+    #[error(
+        "the newest transaction is {zxid}, the largest there can be: no server can go on from \
+         there; restore the store from a backup"
+    )]
+    NoMoreTransactions {
+        /// The newest transaction.
+        zxid: Zxid,
+    },
     /// A file cannot be read.
     #[error("{error}; nothing is known about what is in {file}")]
     Unreadable {

@@ -325,7 +325,7 @@ impl Recovery {
         }
     }
 
-    /// Whether nothing is known to be missing behind the newest transaction.
+    /// Whether nothing is known to be missing behind the newest transaction, and one can follow.
     fn check_end(&self, replay: &Replay) -> Result<(), RecoveryError> {
         let reached = replay.applied();
         let newest = self.files.snapshots.first().filter(|newest| newest.zxid > reached);
@@ -336,6 +336,9 @@ impl Recovery {
         if let (Some(index), Some(expected)) = (replay.snapshot, replay.missing()) {
             let snapshot = self.files.snapshots[index].info.file.clone();
             return Err(RecoveryError::SnapshotAhead { snapshot, expected, reached });
+        }
+        if reached.next() == reached {
+            return Err(RecoveryError::NoMoreTransactions { zxid: reached });
         }
         Ok(())
     }
