@@ -359,10 +359,16 @@ impl Recovery {
             let (zxid, file) = (snapshot.zxid, snapshot.info.file.clone());
             KnownSnapshot { zxid, file, is_valid: used == Some(index) }
         });
+        let used_snapshot = used.map(|index| self.files.snapshots[index].info.file.clone());
         let logs = self.files.logs.iter().enumerate();
         let logs = logs.filter(|(index, _)| !replay.removed.contains(index));
+        // Reading goes on to the newest one.
+        let first_read = self.files.logs.len().saturating_sub(replay.logs_read);
+        let logs_read = logs.clone().filter(|(index, _)| *index >= first_read);
+        let logs_read = logs_read.map(|(_, log)| log.info.file.clone());
+        let sources = used_snapshot.iter().cloned().chain(logs_read).collect();
         let summary = RecoverySummary {
-            snapshot: used.map(|index| self.files.snapshots[index].info.file.clone()),
+            snapshot: used_snapshot,
             zxid: applied,
             logs_read: replay.logs_read,
             misfits: replay.misfits,
@@ -372,6 +378,7 @@ impl Recovery {
         let files = KnownFiles {
             snapshots: snapshots.collect(),
             logs: logs.map(|(_, log)| (log.zxid, log.info.file.clone())).collect(),
+            sources,
             repairs: mem::take(&mut replay.repairs),
             leftovers: mem::take(&mut self.files.leftovers),
             is_reproducible: used.is_some() && orphans == 0,
