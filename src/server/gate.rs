@@ -295,8 +295,9 @@ mod tests {
     #[test]
     fn what_was_recovered_is_durable_once_its_files_are() {
         let newest = File { dir: Dir::Log, name: "log.1".into() };
-        let logs = vec![(Zxid(1), newest)];
-        let mut files = KnownFiles { logs, is_reproducible: true, ..KnownFiles::default() };
+        let (logs, sources) = (vec![(Zxid(1), newest.clone())], vec![newest]);
+        let mut files =
+            KnownFiles { logs, sources, is_reproducible: true, ..KnownFiles::default() };
         let mut gate = Gate::new(&logged(2), Zxid(7), &mut files);
         gate.check_invariants();
         assert_eq!((gate.durable(), gate.applied()), (Zxid::ZERO, Zxid(7)));

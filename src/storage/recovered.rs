@@ -41,6 +41,8 @@ pub(crate) struct KnownFiles {
     pub(crate) snapshots: Vec<KnownSnapshot>,
     /// Logs with the zxid their names tell, oldest first.
     pub(crate) logs: Vec<(Zxid, File)>,
+    /// The files that the tree was made of: the snapshot, and the logs that were read.
+    pub(crate) sources: Vec<File>,
     /// For the log lane, before its first record: torn tails are cut, logs without a record go.
     pub(crate) repairs: Vec<FileOp>,
     /// For the snapshot lane, before its first snapshot: temporaries of snapshots that were never
@@ -66,10 +68,10 @@ impl KnownFiles {
         if !syncs || self.logs.is_empty() && self.snapshots.is_empty() {
             return all;
         }
-        // A log is synced before the next one is made.
-        let newest = self.logs.last().map(|(_, file)| FileOp::Sync { file: file.clone() });
+        // Each one: the process may have been one that syncs nothing.
+        let sources = mem::take(&mut self.sources).into_iter().map(|file| FileOp::Sync { file });
         let dirs = [Dir::Log, Dir::Snapshot].map(|dir| FileOp::SyncDir { dir });
-        for sync in newest.into_iter().chain(dirs) {
+        for sync in sources.chain(dirs) {
             if !all.contains(&sync) {
                 all.push(sync);
             }
@@ -162,5 +164,97 @@ impl Recovered {
     #[must_use]
     pub const fn is_reproducible(&self) -> bool {
         self.files.is_reproducible
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        SessionId,
+        storage::{
+            FileInfo, Recovery, RecoveryConfig, SnapshotEncoder, encode_file_header, encode_record,
+        },
+        tree::StoredStat,
+        wire::{Txn, TxnHeader},
+    };
+
+    fn snapshot() -> Vec<u8> {
+        let mut encoder = SnapshotEncoder::new();
+        encoder.count(0);
+        encoder.count(0);
+        encoder.node("", Some(b""), -1, &StoredStat::default());
+        encoder.end_nodes();
+        encoder.take()
+    }
+
+    fn log(zxids: std::ops::RangeInclusive<i64>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode_file_header(&mut bytes);
+        for zxid in zxids {
+            let session = SessionId(zxid);
+            let header = TxnHeader { session, cxid: 0, zxid: Zxid(zxid), time_ms: 1_000 };
+            encode_record(&mut bytes, &header, &Txn::CreateSession { timeout_ms: 5 }, None);
+        }
+        bytes
+    }
+
+    /// What is done first with these files: operations and names.
+    fn prepare(files: &[(&str, Vec<u8>)]) -> Vec<String> {
+        let list = files.iter().map(|(name, bytes)| {
+            let dir = if name.starts_with("log.") { Dir::Log } else { Dir::Snapshot };
+            FileInfo { file: File { dir, name: (*name).into() }, length: bytes.len() as u64 }
+        });
+        let mut recovery = Recovery::new(RecoveryConfig::default(), 1, list.collect());
+        while let Some(request) = recovery.poll_read() {
+            let content = files.iter().find(|(name, _)| *name == &*request.file.name);
+            let (_, bytes) = content.expect("it is there");
+            recovery.handle_read(&bytes[usize::try_from(request.offset).expect("short")..]);
+        }
+        let recovered = recovery.finish().expect("a good store");
+        let text = |op: FileOp| match &op {
+            FileOp::SyncDir { dir } => format!("{} {dir:?}", op.name()),
+            FileOp::Sync { file } | FileOp::Truncate { file, .. } | FileOp::Remove { file } => {
+                format!("{} {file}", op.name())
+            }
+            _ => op.name().into(),
+        };
+        assert_eq!(recovered.files.clone().preparations(false), recovered.repairs());
+        recovered.files.clone().preparations(true).into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn whatever_the_tree_was_made_of_is_synced_first() {
+        let dirs = ["sync directory Log", "sync directory Snapshot"];
+        assert_eq!(prepare(&[]), [""; 0]);
+        assert_eq!(
+            prepare(&[("snapshot.0", snapshot())]),
+            [&["sync snapshot.0"], &dirs[..]].concat()
+        );
+        let mut files = vec![
+            ("snapshot.0", snapshot()),
+            ("snapshot.3", snapshot()),
+            ("log.1", log(1..=2)),
+            ("log.3", log(3..=4)),
+            ("log.5", log(5..=6)),
+        ];
+        // What is before the snapshot does not matter.
+        let syncs = ["sync snapshot.3", "sync log.3", "sync log.5"];
+        assert_eq!(prepare(&files), [&syncs[..], &dirs].concat());
+        // What is cut is synced once, and what is removed is not.
+        let torn = log(5..=6);
+        files[4].1 = torn[..torn.len() - 3].to_vec();
+        files.push(("log.6", log(6..=5)));
+        let repairs = ["truncate log.5", "sync log.5", "remove log.6", "sync directory Log"];
+        let syncs = ["sync snapshot.3", "sync log.3", "sync directory Snapshot"];
+        assert_eq!(prepare(&files), [&repairs[..], &syncs].concat());
+    }
+
+    #[test]
+    fn logs_alone_are_synced_all() {
+        let files = [("log.1", log(1..=2)), ("log.3", log(3..=4))];
+        let expected =
+            ["sync log.1", "sync log.3", "sync directory Log", "sync directory Snapshot"];
+        assert_eq!(prepare(&files), expected);
     }
 }

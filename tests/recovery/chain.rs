@@ -6,6 +6,7 @@ use zookeeper_core::{
 };
 use zookeeper_sim::store::file;
 
+use crate::fixtures::records::Log;
 use crate::support::{
     error, log, no_records, ok, repairs, run, run_with, snapshot, store, with_logs,
 };
@@ -154,7 +155,7 @@ fn the_counter_of_a_standalone_server_runs_over_into_the_epoch() {
     let image = store([
         ("snapshot.5", snapshot(5)),
         ("log.6", log(6..=6)),
-        ("log.7", crate::fixtures::records::Log::of([7, last]).bytes),
+        ("log.7", Log::of([7, last]).bytes),
         ("log.100000000", log(last + 1..=last + 2)),
     ]);
     assert_eq!(ok(&run(&image)).zxid(), Zxid(last + 2));
@@ -198,4 +199,62 @@ fn the_newest_snapshot_proves_that_there_was_more() {
         reached: Zxid(7),
     };
     assert_eq!(error(&outcome, &["0x7", "0x9", "snapshot.9", "backup"]), refused);
+}
+
+#[test]
+fn a_newer_epoch_does_not_vouch_for_what_is_before_it() {
+    let whole = Log::of(1..=4);
+    let first = 1 << 32 | 1;
+    let run = |older: &[u8]| {
+        // The logs behind are good, and vouch for one another.
+        let newer = [
+            ("log.100000001", log(first..=first + 1)),
+            ("log.100000003", log(first + 2..=first + 5)),
+        ];
+        run(&with_logs([("log.1", older.to_vec())].into_iter().chain(newer)))
+    };
+    let padded = [&whole.bytes[..], &[0; 1000]].concat();
+    for clean in [&whole.bytes, &padded] {
+        let outcome = run(clean);
+        assert_eq!((ok(&outcome).zxid(), ok(&outcome).repairs()), (Zxid(first + 5), &[][..]));
+    }
+    // What a crash leaves is cut.
+    let outcome = run(&whole.bytes[..whole.bytes.len() - 3]);
+    assert_eq!((ok(&outcome).zxid(), outcome.1.len()), (Zxid(first + 5), 2));
+    let cut = [format!("truncate log.1 {}", whole.starts[3]), "sync log.1".into()];
+    assert_eq!(repairs(ok(&outcome)), cut);
+    assert!(matches!(outcome.1[1], RecoveryEvent::TornTail { .. }), "{:?}", outcome.1);
+    // Anything else is refused.
+    for record in 0..4 {
+        let mut damaged = whole.clone();
+        damaged.bytes[damaged.starts[record] + 20] ^= 1;
+        let place = format!("offset {}", damaged.starts[record]);
+        match error(&run(&damaged.bytes), &["log.1 ", &place]) {
+            RecoveryError::DamagedInside { .. } if record < 3 => {}
+            RecoveryError::CorruptTail { .. } if record == 3 => {}
+            other => panic!("record {record}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn logs_that_are_trusted_do_not_vouch_for_one_before_them() {
+    let mut damaged = Log::of(1..=1);
+    damaged.bytes[damaged.starts[0] + 20] ^= 1;
+    let mut config = RecoveryConfig::default();
+    config.trust_empty_snapshot = true;
+    let outcome = run_with(&store([("log.1", damaged.bytes), ("log.5", log(5..=6))]), &config);
+    let found = error(&outcome, &["log.1 ", "offset 16"]);
+    assert!(matches!(found, RecoveryError::CorruptTail { .. }), "{found}");
+}
+
+#[test]
+fn a_store_that_no_transaction_can_follow_is_refused() {
+    let no_more = RecoveryError::NoMoreTransactions { zxid: Zxid(i64::MAX) };
+    let newest = |last: i64| with_logs([("log.1", Log::of([1, last]).bytes)]);
+    assert_eq!(error(&run(&newest(i64::MAX)), &["0x7fffffffffffffff", "backup"]), no_more);
+    assert_eq!(ok(&run(&newest(i64::MAX - 1))).zxid(), Zxid(i64::MAX - 1));
+    // The same by a snapshot's name alone.
+    let image = store([("snapshot.7fffffffffffffff", snapshot(0))]);
+    assert_eq!(error(&run(&image), &[]), no_more);
 }

@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use zookeeper_core::{
     SessionId, Zxid,
     storage::{
-        RecoveryError, RecoveryEvent, SnapshotDamageKind, SnapshotEncoder, SnapshotPart,
-        SnapshotProblem, encode_file_header, encode_record,
+        RecoveryConfig, RecoveryError, RecoveryEvent, SnapshotDamageKind, SnapshotEncoder,
+        SnapshotPart, SnapshotProblem, encode_file_header, encode_record,
     },
     tree::{RestoreError, StoredStat},
     wire::{Blob, Txn},
 };
-use zookeeper_sim::store::file;
+use zookeeper_sim::store::{file, recover};
 
 use crate::{
     fixtures::records::{create, header},
@@ -64,13 +64,18 @@ fn without_the_logs_behind_the_older_one_nothing_can_be_done() {
 
 #[test]
 fn snapshots_none_of_which_can_be_used_are_no_fresh_store() {
-    let cut = |bytes: Vec<u8>| bytes[..50].to_vec();
     let image = store([
-        ("snapshot.3", cut(snapshot(3))),
-        ("snapshot.7", cut(snapshot(7))),
+        ("snapshot.3", snapshot(3)[..10].to_vec()),
+        ("snapshot.7", snapshot(7)[..50].to_vec()),
         ("log.1", log(1..=9)),
     ]);
-    match error(&run(&image), &["snapshot.7", "offset", "backup"]) {
+    let outcome = run(&image);
+    // Each file is told with its own problem, and nothing is said to come that does not.
+    let told: Vec<_> = outcome.1.iter().map(ToString::to_string).collect();
+    let [newest, oldest] = &told[..] else { panic!("{told:?}") };
+    assert!(newest.starts_with("snapshot.7 cannot be used: "), "{newest}");
+    assert!(oldest.starts_with("snapshot.3 cannot be used: "), "{oldest}");
+    match error(&outcome, &["snapshot.7", "offset", "backup"]) {
         RecoveryError::NoUsableSnapshot { file: newest, problem } => {
             assert_eq!(newest, file("snapshot.7"));
             let SnapshotProblem::Damaged(damage) = problem else { panic!("{problem}") };
@@ -184,16 +189,64 @@ fn a_digest_of_later_is_compared_when_the_replay_is_there() {
     let run = |at, digest, log: Vec<u8>| {
         run(&store([("snapshot.0", digest_at(at, digest)), ("log.1", log)]))
     };
-    let right = ok(&run(9, 0, log(1..=2))).tree().unwrap().digest().unwrap();
+    let right = ok(&run(0, 0, log(1..=2))).tree().unwrap().digest().unwrap();
     assert_eq!(run(2, right, log(1..=3)).1.len(), 1);
     let outcome = run(2, right ^ 1, log(1..=3));
     let mismatch =
         RecoveryEvent::DigestMismatch { zxid: Zxid(2), expected: right ^ 1, found: right };
     // It is told before the log is over.
     assert_eq!(outcome.1[1..], [mismatch]);
-    let outcome = run(4, right, log(1..=3));
-    let ahead = RecoveryEvent::SnapshotAhead { snapshot: Zxid(4), reached: Zxid(3) };
-    assert_eq!(outcome.1[1..], [ahead]);
+    // It proves that there was more.
+    let ahead = RecoveryError::SnapshotAhead {
+        snapshot: file("snapshot.0"),
+        expected: Zxid(4),
+        reached: Zxid(3),
+    };
+    let says = ["0x3", "expected 0x4", "snapshot.0", "restore the missing log", "forceSync=no"];
+    assert_eq!(error(&run(4, right, log(1..=3)), &says), ahead);
+    assert_eq!(run(4, right, log(1..=4)).1.len(), 2, "another digest, and nothing missing");
+}
+
+#[test]
+fn znodes_of_later_than_the_logs_prove_that_there_was_more() {
+    let stat =
+        StoredStat { czxid: Zxid(2), mzxid: Zxid(2), pzxid: Zxid(2), ..StoredStat::default() };
+    for (path, stat, expected) in [
+        ("/2", stat, 2),
+        ("/2", StoredStat { czxid: Zxid(5), ..stat }, 5),
+        ("/2", StoredStat { mzxid: Zxid(6), ..stat }, 6),
+        ("/2", StoredStat { pzxid: Zxid(7), ..stat }, 7),
+        // Of the servers' configuration, not of a transaction.
+        ("/zookeeper/config", StoredStat { mzxid: Zxid(7), ..stat }, 2),
+    ] {
+        // A server without digests; and one of which no transaction is known.
+        for digest in [None, Some(None)] {
+            let mut encoder = SnapshotEncoder::new();
+            encoder.count(0);
+            encoder.count(0);
+            for path in ["", "/zookeeper"] {
+                encoder.node(path, Some(b""), -1, &StoredStat::default());
+            }
+            encoder.node(path, Some(b""), -1, &stat);
+            encoder.end_nodes();
+            if let Some(digest) = digest {
+                encoder.digest(Zxid(0), digest);
+            }
+            let bytes = encoder.take();
+            for last in 2..=8 {
+                let files = [("snapshot.1", bytes.clone()), ("log.1", log(1..=last))];
+                let outcome = recover(&store(files), &RecoveryConfig::default(), 1).0;
+                assert_eq!(outcome.is_ok(), last >= expected, "{path}: {last}");
+                match outcome {
+                    Ok(recovered) => assert_eq!(recovered.zxid(), Zxid(last)),
+                    Err(RecoveryError::SnapshotAhead { expected: found, reached, .. }) => {
+                        assert_eq!((found, reached), (Zxid(expected), Zxid(last)));
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    }
 }
 
 #[test]

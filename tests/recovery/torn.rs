@@ -144,16 +144,81 @@ fn a_log_without_a_record_does_not_hide_the_one_before() {
     };
     let outcome = run(&files(whole.clone()));
     assert_eq!(repairs(ok(&outcome)), ["remove log.6", "sync directory"]);
-    // It tells of more than the snapshot, or of less.
+    // It tells of more than the snapshot.
     let outcome = run(&files(log(1..=7)));
     assert_eq!(ok(&outcome).zxid(), Zxid(7));
-    let outcome = run(&files(whole[..whole.len() - 3].to_vec()));
-    let cut = format!("truncate log.1 {}", log(1..=4).len());
+    let more = log(1..=6);
+    let outcome = run(&files(more[..more.len() - 3].to_vec()));
+    let cut = format!("truncate log.1 {}", whole.len());
     let expected = [&*cut, "sync log.1", "remove log.6", "sync directory"];
     assert_eq!(
         (repairs(ok(&outcome)), ok(&outcome).zxid()),
         (expected.map(str::to_owned).to_vec(), Zxid(5))
     );
+}
+
+#[test]
+fn what_a_snapshot_tells_of_was_not_lost_in_a_crash() {
+    let whole = (1..=5).fold(Log::new(), |log, zxid| log.with(zxid, &[7; 900]));
+    let cut = whole.bytes[..whole.starts[4] + 600].to_vec();
+    let mut lost = whole.bytes.clone();
+    let sector = whole.starts[2].next_multiple_of(512);
+    lost[sector..sector + 512].fill(0);
+    let damaged = b"ZKSN".to_vec();
+    let newest: fn(i64) -> Vec<u8> = snapshot;
+    // By the snapshot that was loaded, or by the mere name of one that cannot be.
+    for (at, snapshots, torn, offset, records_behind) in [
+        (4, vec![("snapshot.4", newest(4))], &cut, whole.starts[4], None),
+        (5, vec![("snapshot.5", newest(5))], &cut, whole.starts[4], Some(0)),
+        (
+            5,
+            vec![("snapshot.0", newest(0)), ("snapshot.5", damaged.clone())],
+            &cut,
+            whole.starts[4],
+            Some(0),
+        ),
+        (2, vec![("snapshot.2", newest(2))], &lost, whole.starts[2], None),
+        (3, vec![("snapshot.3", newest(3))], &lost, whole.starts[2], Some(2)),
+        (
+            3,
+            vec![("snapshot.0", newest(0)), ("snapshot.3", damaged)],
+            &lost,
+            whole.starts[2],
+            Some(2),
+        ),
+    ] {
+        let outcome = run(&store(snapshots.into_iter().chain([("log.1", torn.clone())])));
+        let Some(records_behind) = records_behind else {
+            assert_eq!(ok(&outcome).zxid(), Zxid(at), "snapshot.{at}");
+            continue;
+        };
+        match error(&outcome, &["log.1 ", &format!("offset {offset}")]) {
+            RecoveryError::CorruptTail { .. } if records_behind == 0 => {}
+            RecoveryError::DamagedInside { next_offset, next, records_behind: count, .. } => {
+                assert_eq!((count, next), (records_behind, Zxid(4)));
+                assert_eq!(next_offset, whole.starts[3] as u64);
+            }
+            other => panic!("snapshot.{at}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn a_log_that_a_snapshot_tells_of_had_a_record() {
+    let whole = log(5..=6);
+    for (at, is_refused) in [(4, false), (5, true)] {
+        for bytes in [&whole[..12], &whole[..40]] {
+            let name = format!("snapshot.{at}");
+            let logs = [("log.1", log(1..=4)), ("log.5", bytes.to_vec())];
+            let outcome = run(&store([(&*name, snapshot(at))].into_iter().chain(logs)));
+            if is_refused {
+                let found = error(&outcome, &["log.5 "]);
+                assert!(matches!(found, RecoveryError::CorruptTail { .. }), "{found}");
+            } else {
+                assert_eq!(repairs(ok(&outcome)), ["remove log.5", "sync directory"]);
+            }
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tracing::{debug, info};
+use tracing::debug;
 use zookeeper_core::{
     Instant, Ticket,
     server::{Durability, Recovered, Server},
@@ -43,10 +43,7 @@ impl Store {
         let mut recovery = recovery_config(&config.server.tree);
         recovery.trust_empty_snapshot = storage.trust_empty_snapshot;
         let recovered = disk.recover(recovery, seed, &mut |event| log::recovery(&event))?;
-        let zxid = recovered.summary().zxid;
-        let (sessions, transactions) =
-            (recovered.session_count(), recovered.transactions_replayed());
-        info!(%zxid, sessions, transactions, "recovered {}", disk.snapshots().display());
+        log::recovered(&recovered, disk.snapshots());
         let about = &mut config.server.about;
         about.data_dir = disk.snapshots().to_string_lossy().into();
         about.data_log_dir = disk.logs().to_string_lossy().into();

@@ -58,7 +58,7 @@ impl DigestCheck {
         }
     }
 
-    /// The transaction that would have shown what the snapshot's digest is about.
+    /// The transaction that the snapshot's digest is about, if the replay did not get there.
     pub(super) fn awaited(&self) -> Option<Zxid> {
         self.awaited.map(|(zxid, _)| zxid)
     }

@@ -166,6 +166,31 @@ pub enum RecoveryError {
         /// The newest transaction that could be recovered.
         reached: Zxid,
     },
+    /// The snapshot that was loaded was taken while transactions went on, and the logs end before
+    /// the newest of which it holds traces. That one had been stored when the snapshot saw it.
+    #[error(
+        "the logs end with transaction {reached}, expected {expected} as {snapshot} holds traces \
+         of it: what is between is missing; restore the missing log from a backup; if it was lost \
+         in a power cut of a server with forceSync=no, move {snapshot} away, so that the snapshot \
+         before it is used"
+    )]
+    SnapshotAhead {
+        /// The snapshot.
+        snapshot: File,
+        /// The newest transaction of which it holds traces.
+        expected: Zxid,
+        /// The newest transaction that could be recovered.
+        reached: Zxid,
+    },
+    /// No transaction can follow the newest one.
+    #[error(
+        "the newest transaction is {zxid}, the largest there can be: no server can go on from \
+         there; restore the store from a backup"
+    )]
+    NoMoreTransactions {
+        /// The newest transaction.
+        zxid: Zxid,
+    },
     /// A file cannot be read.
     #[error("{error}; nothing is known about what is in {file}")]
     Unreadable {

@@ -25,7 +25,7 @@ pub enum RecoveryEvent {
         /// The file.
         file: File,
     },
-    /// A snapshot cannot be used; the next older one is tried.
+    /// A snapshot cannot be used; the next older one is tried, if there is one.
     SnapshotUnusable {
         /// The snapshot.
         file: File,
@@ -77,13 +77,6 @@ pub enum RecoveryEvent {
         /// What the tree gives.
         found: u64,
     },
-    /// A snapshot holds traces of transactions that the logs do not have.
-    SnapshotAhead {
-        /// The newest of them.
-        snapshot: Zxid,
-        /// The newest transaction in the logs.
-        reached: Zxid,
-    },
     /// Ephemerals of sessions that nobody knows were removed.
     OrphansRemoved {
         /// How many.
@@ -100,7 +93,7 @@ impl fmt::Display for RecoveryEvent {
             }
             Self::Leftover { file } => write!(f, "{file} was never completed and will be removed"),
             Self::SnapshotUnusable { file, problem } => {
-                write!(f, "{file} cannot be used, the next older snapshot is tried: {problem}")
+                write!(f, "{file} cannot be used: {problem}")
             }
             Self::SnapshotLoaded { file, zxid } => {
                 write!(f, "{file} was read: everything up to transaction {zxid}")
@@ -126,11 +119,6 @@ impl fmt::Display for RecoveryEvent {
                 "after transaction {zxid} the tree's digest is {found:#x}, and the server that \
                  wrote the files logged {expected:#x}; Apache ZooKeeper logs such digests in rare \
                  multis, otherwise the tree is not what that server had"
-            ),
-            Self::SnapshotAhead { snapshot, reached } => write!(
-                f,
-                "the snapshot holds traces of transactions up to {snapshot}, the logs end with \
-                 {reached}"
             ),
             Self::OrphansRemoved { count } => {
                 write!(f, "{count} ephemeral znodes of unknown sessions were removed")

@@ -11,6 +11,9 @@ use crate::{
     tree::{Config, Tree},
 };
 
+/// Where the configuration of an ensemble is.
+const CONFIG: &str = "/zookeeper/config";
+
 /// A snapshot that is being read.
 #[derive(Debug)]
 pub(super) struct Loading {
@@ -22,6 +25,8 @@ pub(super) struct Loading {
     /// The newest time of a znode.
     pub(super) newest_ms: i64,
     pub(super) digest: Option<(Zxid, Option<u64>)>,
+    /// The newest transaction that left a trace in a znode.
+    pub(super) newest_trace: Zxid,
 }
 
 impl Loading {
@@ -40,6 +45,7 @@ impl Loading {
             tree: Tree::new(config, &mut Rng::new(seed)),
             newest_ms: 0,
             digest: None,
+            newest_trace: Zxid::ZERO,
         }
     }
 
@@ -60,6 +66,11 @@ impl Loading {
                     let newest_ms = node.stat.ctime_ms.max(node.stat.mtime_ms);
                     self.newest_ms = self.newest_ms.max(newest_ms);
                     let path = node.path;
+                    // Upstream sets this one by the version of its configuration's file.
+                    if path != CONFIG {
+                        let trace = node.stat.czxid.max(node.stat.mzxid).max(node.stat.pzxid);
+                        self.newest_trace = self.newest_trace.max(trace);
+                    }
                     self.tree.restore_node(node).map_err(|error| SnapshotProblem::Misfit {
                         path: path.into(),
                         offset,

@@ -106,6 +106,8 @@ pub struct Recovery {
     seed: u64,
     files: Files,
     events: VecDeque<RecoveryEvent>,
+    /// Why the newest snapshot cannot be used.
+    newest_problem: Option<SnapshotProblem>,
     /// What is being read.
     cursor: Option<Cursor>,
     bytes_read: u64,
@@ -135,9 +137,16 @@ impl Recovery {
     pub fn new(config: RecoveryConfig, seed: u64, files: Vec<FileInfo>) -> Self {
         let files = Files::new(files);
         let done = Work::Done(Box::new(Ok(Recovered::empty())));
-        let events = VecDeque::new();
-        let mut recovery =
-            Self { config, seed, files, events, cursor: None, bytes_read: 0, work: done };
+        let mut recovery = Self {
+            config,
+            seed,
+            files,
+            events: VecDeque::new(),
+            newest_problem: None,
+            cursor: None,
+            bytes_read: 0,
+            work: done,
+        };
         if let Some(file) = recovery.files.misplaced.first() {
             let file = file.clone();
             recovery.fail(RecoveryError::Misplaced { file });
@@ -273,17 +282,14 @@ impl Recovery {
     /// The next older snapshot after one that cannot be used.
     fn next_snapshot(&mut self, index: usize, problem: SnapshotProblem) {
         let file = self.files.snapshots[index].info.file.clone();
-        let event = RecoveryEvent::SnapshotUnusable { file, problem: problem.clone() };
+        self.newest_problem.get_or_insert_with(|| problem.clone());
+        self.events.push_back(RecoveryEvent::SnapshotUnusable { file, problem });
         if index + 1 < self.files.snapshots.len() {
-            self.events.push_back(event);
             self.begin_snapshot(index + 1);
-            return;
+        } else if let Some(problem) = self.newest_problem.take() {
+            let file = self.files.snapshots[0].info.file.clone();
+            self.fail(RecoveryError::NoUsableSnapshot { file, problem });
         }
-        if index > 0 {
-            self.events.push_back(event);
-        }
-        let newest = self.files.snapshots[0].info.file.clone();
-        self.fail(RecoveryError::NoUsableSnapshot { file: newest, problem });
     }
 
     fn finish_snapshot(&mut self) {
@@ -319,18 +325,28 @@ impl Recovery {
         }
     }
 
+    /// Whether nothing is known to be missing behind the newest transaction, and one can follow.
+    fn check_end(&self, replay: &Replay) -> Result<(), RecoveryError> {
+        let reached = replay.applied();
+        let newest = self.files.snapshots.first().filter(|newest| newest.zxid > reached);
+        if let Some(Named { zxid: expected, info }) = newest {
+            let (snapshot, expected) = (info.file.clone(), *expected);
+            return Err(RecoveryError::EndsBeforeSnapshot { snapshot, expected, reached });
+        }
+        if let (Some(index), Some(expected)) = (replay.snapshot, replay.missing()) {
+            let snapshot = self.files.snapshots[index].info.file.clone();
+            return Err(RecoveryError::SnapshotAhead { snapshot, expected, reached });
+        }
+        if reached.next() == reached {
+            return Err(RecoveryError::NoMoreTransactions { zxid: reached });
+        }
+        Ok(())
+    }
+
     /// All was read.
     fn conclude(&mut self, mut replay: Replay) -> Result<Recovered, RecoveryError> {
+        self.check_end(&replay)?;
         let applied = replay.applied();
-        if let Some(newest) = self.files.snapshots.first()
-            && newest.zxid > applied
-        {
-            let (snapshot, expected) = (newest.info.file.clone(), newest.zxid);
-            return Err(RecoveryError::EndsBeforeSnapshot { snapshot, expected, reached: applied });
-        }
-        if let Some(snapshot) = replay.digests.awaited() {
-            self.events.push_back(RecoveryEvent::SnapshotAhead { snapshot, reached: applied });
-        }
         if replay.snapshot.is_none() && replay.is_without_records() {
             self.events.push_back(RecoveryEvent::Fresh);
         }
@@ -343,10 +359,16 @@ impl Recovery {
             let (zxid, file) = (snapshot.zxid, snapshot.info.file.clone());
             KnownSnapshot { zxid, file, is_valid: used == Some(index) }
         });
+        let used_snapshot = used.map(|index| self.files.snapshots[index].info.file.clone());
         let logs = self.files.logs.iter().enumerate();
         let logs = logs.filter(|(index, _)| !replay.removed.contains(index));
+        // Reading goes on to the newest one.
+        let first_read = self.files.logs.len().saturating_sub(replay.logs_read);
+        let logs_read = logs.clone().filter(|(index, _)| *index >= first_read);
+        let logs_read = logs_read.map(|(_, log)| log.info.file.clone());
+        let sources = used_snapshot.iter().cloned().chain(logs_read).collect();
         let summary = RecoverySummary {
-            snapshot: used.map(|index| self.files.snapshots[index].info.file.clone()),
+            snapshot: used_snapshot,
             zxid: applied,
             logs_read: replay.logs_read,
             misfits: replay.misfits,
@@ -356,6 +378,7 @@ impl Recovery {
         let files = KnownFiles {
             snapshots: snapshots.collect(),
             logs: logs.map(|(_, log)| (log.zxid, log.info.file.clone())).collect(),
+            sources,
             repairs: mem::take(&mut replay.repairs),
             leftovers: mem::take(&mut self.files.leftovers),
             is_reproducible: used.is_some() && orphans == 0,

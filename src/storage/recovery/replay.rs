@@ -7,8 +7,10 @@
 //! ```
 //!
 //! Where a log ends it may be torn, or damaged. That does not matter if the next log goes on with
-//! the next transaction: then its server had seen the same end. Ends that no later record vouches
-//! for are judged by [`TailCheck`] when all logs are read.
+//! the very next transaction: then its server had seen the same end. The first transaction of a
+//! newer epoch follows whatever came before it, and so says nothing about that. Ends that no later
+//! record vouches for are judged by [`TailCheck`] when all logs are read. An end that a snapshot
+//! tells to have been further is no trace of a crash, whatever it looks like.
 
 use std::{collections::VecDeque, mem};
 
@@ -25,6 +27,7 @@ use crate::{
         log_damage::{LogDamage, LogDamageKind},
         log_reader::{LogItem, LogReader, LogRecord},
         operation::{Dir, FileOp},
+        record_search::RecordSearch,
         tail_check::{LogTail, TailCheck, TailState},
     },
     tree::Tree,
@@ -44,9 +47,13 @@ pub(super) struct Replay {
     /// The newest record read, replayed or not.
     last_read: Option<Zxid>,
     step: Step,
-    /// Ends that no later record has vouched for.
+    /// Ends that no later record has vouched for so far.
     stops: VecDeque<Stop>,
+    /// Ends that none will: a newer epoch has begun behind them.
+    unvouched: VecDeque<Stop>,
     pub(super) digests: DigestCheck,
+    /// The newest transaction that left a trace in a znode of the snapshot.
+    newest_trace: Zxid,
     pub(super) repairs: Vec<FileOp>,
     /// Logs that will be removed, by their place.
     pub(super) removed: Vec<usize>,
@@ -60,7 +67,7 @@ pub(super) struct Replay {
 #[derive(Debug)]
 enum Step {
     Log(LogStep),
-    Tail(Stop, Box<TailCheck>),
+    Tail(Box<TailStep>),
     End,
 }
 
@@ -69,6 +76,15 @@ struct LogStep {
     index: usize,
     reader: LogReader,
     has_records: bool,
+}
+
+#[derive(Debug)]
+struct TailStep {
+    stop: Stop,
+    check: TailCheck,
+    /// Set where a snapshot tells that there was more: then a crash is no explanation, and what is
+    /// behind the end has to be known.
+    search: Option<RecordSearch>,
 }
 
 /// Where the records of a log end.
@@ -95,11 +111,12 @@ impl Replay {
         files: &Files,
         events: &mut VecDeque<RecoveryEvent>,
     ) -> Self {
-        let Loading { index, zxid, tree, newest_ms, digest, .. } = loading;
+        let Loading { index, zxid, tree, newest_ms, digest, newest_trace, .. } = loading;
         let digests = DigestCheck::new(zxid, digest, tree.digest(), events);
         let mut replay = Self::on_nothing(tree, record_length_max, false);
         (replay.snapshot, replay.newest_ms) = (Some(index), newest_ms);
         (replay.applied, replay.digests) = (zxid, digests);
+        replay.newest_trace = newest_trace;
         replay.begin_log(files.first_log_for(zxid.next()), files, events);
         replay
     }
@@ -128,7 +145,9 @@ impl Replay {
             last_read: None,
             step: Step::End,
             stops: VecDeque::new(),
+            unvouched: VecDeque::new(),
             digests: DigestCheck::default(),
+            newest_trace: Zxid::ZERO,
             repairs: Vec::new(),
             removed: Vec::new(),
             logs_read: 0,
@@ -143,6 +162,12 @@ impl Replay {
         self.applied
     }
 
+    /// The newest transaction of which the snapshot holds traces, if the logs do not have it.
+    pub(super) fn missing(&self) -> Option<Zxid> {
+        let newest = self.digests.awaited().max(Some(self.newest_trace));
+        newest.filter(|newest| *newest > self.applied)
+    }
+
     /// Whether there was no record at all.
     pub(super) const fn is_without_records(&self) -> bool {
         self.last_read.is_none()
@@ -152,7 +177,7 @@ impl Replay {
     pub(super) fn part<'a>(&self, files: &'a Files) -> Option<Part<'a>> {
         let (index, offset) = match &self.step {
             Step::Log(log) => (log.index, 0),
-            Step::Tail(stop, _) => (stop.index, stop.offset),
+            Step::Tail(tail) => (tail.stop.index, tail.stop.offset),
             Step::End => return None,
         };
         Some(Part { log: &files.logs[index], offset })
@@ -162,7 +187,7 @@ impl Replay {
     pub(super) fn bytes_behind(&self, files: &Files) -> u64 {
         match &self.step {
             Step::Log(log) => files.logs[log.index + 1..].iter().map(|log| log.info.length).sum(),
-            Step::Tail(..) | Step::End => 0,
+            Step::Tail(_) | Step::End => 0,
         }
     }
 
@@ -200,13 +225,14 @@ impl Replay {
                     }
                 }
             }
-            Step::Tail(stop, mut check) => {
-                check.push(bytes);
+            Step::Tail(mut tail) => {
+                tail.push(bytes);
                 if !is_end {
-                    self.step = Step::Tail(stop, check);
+                    self.step = Step::Tail(tail);
                     return Ok(false);
                 }
-                self.judge(&stop, check.finish(), files, events)?;
+                let stop = tail.stop;
+                self.judge(&stop, tail.finish(), files, events)?;
                 self.begin_tail(files, events);
                 Ok(true)
             }
@@ -225,15 +251,13 @@ impl Replay {
     }
 
     fn begin_tail(&mut self, files: &Files, events: &mut VecDeque<RecoveryEvent>) {
-        while let Some(stop) = self.stops.pop_front() {
+        while let Some(stop) = self.unvouched.pop_front().or_else(|| self.stops.pop_front()) {
             // Nothing follows: there is nothing to judge.
             if stop.kind.is_none() && stop.offset >= files.logs[stop.index].info.length {
                 self.remove_if_empty(&stop, files, events);
                 continue;
             }
-            let Stop { offset, kind, last, .. } = stop;
-            let check = TailCheck::new(self.record_length_max, offset, kind, last);
-            self.step = Step::Tail(stop, Box::new(check));
+            self.step = Step::Tail(Box::new(TailStep::new(stop, self.record_length_max, files)));
             return;
         }
         self.step = Step::End;
@@ -306,6 +330,9 @@ impl Replay {
                     RecoveryError::Gap { file, offset, expected, found, before }
                 }
             });
+        }
+        if found > self.applied.next() {
+            self.unvouched.append(&mut self.stops);
         }
         self.vouch(files, events)
     }
@@ -410,5 +437,43 @@ impl Replay {
         events.push_back(RecoveryEvent::EmptyLog { file: file.clone() });
         self.repairs.push(FileOp::Remove { file });
         self.removed.push(stop.index);
+    }
+}
+
+impl TailStep {
+    fn new(stop: Stop, record_length_max: usize, files: &Files) -> Self {
+        let Stop { index, offset, kind, last } = stop;
+        let check = TailCheck::new(record_length_max, offset, kind, last);
+        // A server gives a snapshot its name when the log is synced up to there.
+        let next = last.map_or(files.logs[index].zxid, Zxid::next);
+        let was_synced = files.snapshots.first().is_some_and(|newest| newest.zxid >= next);
+        let search = was_synced.then(|| RecordSearch::new(record_length_max, offset, last));
+        Self { stop, check, search }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.check.push(bytes);
+        if let Some(search) = &mut self.search {
+            search.push(bytes);
+        }
+    }
+
+    fn finish(self) -> LogTail {
+        let mut tail = self.check.finish();
+        if let (TailState::Torn { kind, .. }, Some(mut search)) = (tail.state, self.search) {
+            search.finish();
+            let fitting_length = None;
+            tail.state = match search.first() {
+                None => TailState::Corrupt { kind, fitting_length },
+                Some((next_offset, next_zxid)) => TailState::DamagedInside {
+                    kind,
+                    fitting_length,
+                    next_offset,
+                    next_zxid,
+                    records_behind: search.count(),
+                },
+            };
+        }
+        tail
     }
 }

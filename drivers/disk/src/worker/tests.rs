@@ -415,6 +415,19 @@ fn a_log_that_another_process_wrote_is_synced_and_a_snapshot_is_not() {
 }
 
 #[test]
+fn a_snapshot_that_another_process_wrote_is_synced_by_the_lane_of_the_log() {
+    let mut bench = Bench::new(Lane::Log);
+    let mut config = Config::new(bench.dir.path());
+    config.log_dir = Some(bench.dir.path().join("logs"));
+    bench.worker.directories = Directories::open(&config).expect("room");
+    let snapshot = File { dir: Dir::Snapshot, name: "snapshot.5".into() };
+    fs::write(bench.path("snapshot.5"), b"znodes").expect("room");
+    bench.run([FileOp::Sync { file: snapshot }]);
+    assert_eq!(bench.answers(), [(1, None)]);
+    assert_eq!(bench.system.calls(), ["open_to_read", "sync_all"]);
+}
+
+#[test]
 fn what_is_gone_is_removed_and_what_is_not_open_is_not_written() {
     let mut bench = Bench::new(Lane::Snapshot);
     fs::write(bench.path("log.1"), b"old").expect("room");
