@@ -144,6 +144,28 @@ fn a_client_that_has_seen_more_is_closed_without_a_word() {
 }
 
 #[test]
+fn what_a_client_has_seen_does_not_fall_while_a_server_starts() {
+    let mut world = World::new(config());
+    let (old, session) = world.connect();
+    world.eof(old, Disconnect::Reset);
+    // It has recovered more than it has made sure of.
+    world.is_durable_at_once = false;
+    world.applied = 12;
+    for (seen, shown) in [(9, 9), (12, 12), (-1, 1)] {
+        let conn = world.accept();
+        let mut connect = connect_request(session, 5_000);
+        connect.last_zxid_seen = Zxid(seen);
+        world.input(conn, &[frame(&connect.to_vec()), get_data(1), ping()].concat());
+        let output = world.take_output(conn);
+        let zxids: Vec<_> = frames(&output)[1..]
+            .iter()
+            .map(|frame| i64::from_be_bytes(frame[4..12].try_into().unwrap()))
+            .collect();
+        assert_eq!(zxids, [shown; 2], "{seen} was seen");
+    }
+}
+
+#[test]
 fn requests_behind_the_handshake_wait_for_its_answer() {
     let mut world = World::new(config());
     world.accepts = false;

@@ -335,6 +335,45 @@ fn client_name(client: ClientId) -> String {
 }
 
 #[test]
+fn a_store_that_hangs_for_long_costs_nobody_its_session() {
+    let (mut world, [writer, pinging, silent]) = held();
+    // Two groups are on their way, and the one behind them fills up.
+    for path in ["/a", "/b"] {
+        world.send(writer, &request::create(path, b""));
+        world.settle();
+    }
+    let (before, data) = (world.server().applied().0, vec![b'x'; 1_000_000]);
+    let sent: Vec<_> = (0..70)
+        .map(|_| {
+            let xid = world.send(writer, &request::set_data("/a", &data));
+            world.settle();
+            xid
+        })
+        .collect();
+    let served = world.server().applied().0 - before;
+    assert!((60..70).contains(&served), "{served} of 70: the rest waits");
+    let read = world.send(pinging, &request::exists("/b", false));
+    for _ in 0..30 {
+        world.send_as(pinging, Xid::PING, Op::Ping, &[]);
+        world.advance(Duration::from_secs(1));
+    }
+    assert_eq!(world.server().applied().0 - before, served);
+    assert_eq!(world.server().tree().sessions().len(), 3, "we did not listen");
+
+    world.set_acknowledge(Acknowledge::AtOnce);
+    world.settle();
+    assert!(sent.iter().all(|&xid| world.answer(writer, xid).is_some_and(|it| it.error.is_ok())));
+    assert!(world.answer(pinging, read).is_some_and(|answer| answer.error.is_ok()));
+    world.ping(pinging);
+    world.call(pinging, &request::create("/c", b"")).ok();
+    // From now on the deadlines run as before.
+    world.advance_pinging(Duration::from_secs(13), &[pinging]);
+    assert!(world.is_open(pinging));
+    assert_eq!(*world.close_reason(silent), CloseReason::SessionExpired);
+    world.finish();
+}
+
+#[test]
 fn a_failed_store_ends_the_server_and_lets_nothing_out() {
     let (mut world, [writer, other]) = held();
     world.send(writer, &request::create("/a", b"1"));

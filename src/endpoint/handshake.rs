@@ -99,6 +99,9 @@ impl Endpoint {
         let has_read_only = request.read_only.is_some();
         connection.inbox.consume(length, &mut self.pool);
         connection.state = State::Connecting { has_read_only };
+        // A backend that knows it lets it in: what a client has seen was durable once, even if this
+        // server has yet to make sure of it.
+        connection.last_zxid = connect.last_zxid_seen;
         connection.figures.received += 1;
         self.stats.packets_received += 1;
         self.stats.connection_request_count += 1;

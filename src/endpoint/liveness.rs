@@ -3,7 +3,8 @@
 //! A touch is one store; a session moves to its new bucket when its old one comes due. Time counts
 //! only while this machine listened. A wake-up is asked for every half tick, so a gap of more than
 //! a tick between two `now` values means a suspended host or a stopped process: it is taken out. So
-//! is the time in which limits of ours kept us from reading a session's connection.
+//! is the time in which limits of ours kept us from reading a session's connection, and that in
+//! which nobody is served because storage hangs.
 //!
 //! Behaviour: `org.apache.zookeeper.server.ExpiryQueue` and `SessionTrackerImpl`.
 
@@ -55,6 +56,8 @@ pub(super) struct Liveness {
     due: (u64, VecDeque<(SessionSlot, SessionId)>),
     /// Time in which nobody listened.
     skipped: Duration,
+    /// Whether time counts for nobody.
+    is_stopped: bool,
     last_now: Instant,
 }
 
@@ -67,6 +70,7 @@ impl Liveness {
             buckets: BTreeMap::new(),
             due: (0, VecDeque::new()),
             skipped: Duration::ZERO,
+            is_stopped: false,
             last_now: now,
         }
     }
@@ -75,10 +79,16 @@ impl Liveness {
     pub(super) fn advance(&mut self, now: Instant, has_others: bool) {
         let gap = now.saturating_duration_since(self.last_now);
         // A wake-up was promised after half a tick, if anybody waits: see `wake_up`.
-        if gap > self.tick.max(GAP_MIN) && (has_others || !self.sessions.is_empty()) {
+        let is_gap = gap > self.tick.max(GAP_MIN) && (has_others || !self.sessions.is_empty());
+        if is_gap || self.is_stopped {
             self.skipped += gap;
         }
         self.last_now = now;
+    }
+
+    /// Whether the time from now on counts for nobody.
+    pub(super) const fn set_stopped(&mut self, is_stopped: bool) {
+        self.is_stopped = is_stopped;
     }
 
     /// Now, without the time in which nobody listened.
@@ -377,6 +387,17 @@ mod tests {
         assert_eq!(go(&mut liveness, 50_000), []);
         liveness.set_paused(slot, false);
         assert_eq!(go(&mut liveness, 70_000), [(56_000, SessionId(1))]);
+    }
+
+    #[test]
+    fn time_that_is_stopped_counts_for_nobody() {
+        let mut liveness = liveness();
+        liveness.track(SessionId(1), Duration::from_millis(4_000));
+        assert_eq!(go(&mut liveness, 3_000), []);
+        liveness.set_stopped(true);
+        assert_eq!(go(&mut liveness, 50_000), []);
+        liveness.set_stopped(false);
+        assert_eq!(go(&mut liveness, 70_000), [(53_000, SessionId(1))]);
     }
 
     #[test]

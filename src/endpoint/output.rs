@@ -178,6 +178,12 @@ impl Endpoint {
         }
     }
 
+    /// Whether the backend takes no requests from now on. Until it does again no deadline runs:
+    /// whoever sends pings is not heard.
+    pub(crate) const fn set_stopped(&mut self, is_stopped: bool) {
+        self.liveness.set_stopped(is_stopped);
+    }
+
     /// Decides whether a connection's requests are served and read, and whether its session's time
     /// runs.
     pub(super) fn update_flow(&mut self, conn: ConnId) {

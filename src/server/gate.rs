@@ -22,7 +22,7 @@ use crate::{
     wire::{Txn, TxnHeader},
 };
 
-/// Bytes of an open group at which nothing more is served: storage hangs.
+/// Bytes of an open group at which nothing more is served: storage hangs. No deadline runs then.
 const OPEN_LENGTH_MAX: usize = 64 << 20;
 
 #[derive(Debug)]

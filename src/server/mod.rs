@@ -369,6 +369,8 @@ impl Server {
 
     /// Time never goes back.
     fn advance(&mut self, now: Instant) {
+        // About the time up to now: whatever changes it comes afterwards.
+        self.endpoint.set_stopped(self.gate.is_full());
         self.now = self.now.max(now);
     }
 }

@@ -172,13 +172,9 @@ impl Server {
     }
 }
 
-/// The digest to log with a transaction. One that changes nothing has none, and neither has the end
-/// of a session that names no paths: where there is no list, upstream reads whatever comes as one.
+/// The digest to log with a transaction.
 const fn digest_after(tree: &Tree, txn: &Txn<'_>) -> Option<u64> {
-    match txn {
-        Txn::Error(_) | Txn::CloseSession { paths: None } => None,
-        _ => tree.digest(),
-    }
+    if txn.takes_digest() { tree.digest() } else { None }
 }
 
 #[cfg(test)]

@@ -242,11 +242,14 @@ impl Server {
     /// snapshot.
     pub(super) fn snapshots_failed(&mut self, ticket: Ticket, error: StorageError) {
         let Some(snapshots) = &mut self.snapshots else { return };
-        match snapshots.writer.failed(ticket, &error) {
+        let setback = snapshots.writer.failed(ticket, &error);
+        if matches!(setback, Some(Setback::Snapshot(_))) {
+            snapshots.stats.snapshots_failed += 1;
+        }
+        match setback {
             None => {}
             Some(Setback::Snapshot(_)) if snapshots.is_base => self.fail(Failure::Storage(error)),
             Some(Setback::Snapshot(zxid)) => {
-                snapshots.stats.snapshots_failed += 1;
                 snapshots.failed_at = Some(self.gate.log_files_filled());
                 self.tree.end_snapshot();
                 self.events.push_back(Event::SnapshotFailed { zxid, error });

@@ -15,9 +15,6 @@ use crate::{
     wire::{DecodeError, Op, Reader, Txn, TxnHeader},
 };
 
-/// The digest behind a transaction, in bytes.
-const DIGEST_LENGTH: usize = 12;
-
 /// Checksum and length, in bytes.
 pub(super) const PREFIX_LENGTH: usize = RECORD_OVERHEAD - 1;
 
@@ -25,7 +22,7 @@ pub(super) const PREFIX_LENGTH: usize = RECORD_OVERHEAD - 1;
 ///
 /// A record holds a request that grew: ACLs were expanded, versions and paths added. Upstream lets
 /// it become twice as long as a request may be (`jute.maxbuffer.extrasize`).
-pub const RECORD_LENGTH_MAX: usize = 2 * FRAME_LENGTH_MAX + TxnHeader::LENGTH + DIGEST_LENGTH;
+pub const RECORD_LENGTH_MAX: usize = 2 * FRAME_LENGTH_MAX + TxnHeader::LENGTH + Txn::DIGEST_LENGTH;
 
 /// What a log says next.
 #[must_use]
@@ -286,7 +283,7 @@ pub(super) fn decode_payload(op: Op, bytes: &[u8]) -> Result<(Txn<'_>, Option<u6
     // paths either: these 12 bytes would have to be two empty ones.
     if op == Op::CloseSession
         && let Some(digest) = decode_digest(bytes)
-        && bytes.len() == DIGEST_LENGTH
+        && bytes.len() == Txn::DIGEST_LENGTH
     {
         return Ok((Txn::CloseSession { paths: None }, Some(digest)));
     }

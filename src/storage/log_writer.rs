@@ -8,7 +8,8 @@
 //! A group is appended and synced; the first group of a file also makes the file, and syncs the
 //! directory that names it, before it counts as stored. A file that was written before this start
 //! is never written again. A roll may come while groups are on their way: the lane keeps the order,
-//! so the old file is synced before anything of the new one is acknowledged.
+//! so the old file is synced before anything of the new one is acknowledged. Where groups are not
+//! synced, a file still is at its end: a power cut takes the end of the log, never its middle.
 //!
 //! Behaviour: `org.apache.zookeeper.server.persistence.FileTxnLog`.
 
@@ -83,10 +84,6 @@ impl LogWriter {
                 (file, bytes, true)
             }
         };
-        if self.file.as_ref().is_some_and(|(_, length)| *length >= self.length_max) {
-            self.roll();
-            self.files_filled += 1;
-        }
         let mut ticket = self.queue(FileOp::Append { file: file.clone(), bytes: bytes.into() });
         if self.syncs {
             ticket = self.queue(FileOp::Sync { file });
@@ -94,12 +91,22 @@ impl LogWriter {
                 ticket = self.queue(FileOp::SyncDir { dir: Dir::Log });
             }
         }
+        if self.file.as_ref().is_some_and(|(_, length)| *length >= self.length_max) {
+            self.roll();
+            self.files_filled += 1;
+        }
         ticket
     }
 
     /// The next record begins another file.
     pub(crate) fn roll(&mut self) {
-        self.file = None;
+        // No group waits for this; the next file does, or there could be a gap before it.
+        if let Some((file, _)) = self.file.take()
+            && !self.syncs
+        {
+            self.queue(FileOp::Sync { file });
+            self.queue(FileOp::SyncDir { dir: Dir::Log });
+        }
     }
 
     /// The next operation for the log lane.
@@ -235,6 +242,28 @@ mod tests {
         let (operations, newest) = drain(&mut writer);
         assert_eq!(operations, ["create log.1", "append log.1"]);
         assert_eq!(newest, Some(first));
+    }
+
+    #[test]
+    fn without_sync_a_file_is_synced_before_the_next_is_made_and_its_last_group_does_not_wait() {
+        let end = ["sync log.1", "sync directory"];
+        let next = ["create log.2", "append log.2"];
+        // By its length.
+        let mut full = writer(|config| (config.sync, config.log_length_max) = (false, Some(17)));
+        let first = full.write(Zxid(1), b"one".to_vec());
+        let (operations, newest) = drain(&mut full);
+        assert_eq!(operations, [&["create log.1", "append log.1"][..], &end].concat());
+        assert_eq!(newest, Some(Ticket(first.0 + 2)), "the group is stored before");
+        full.write(Zxid(2), b"two".to_vec());
+        assert_eq!(drain(&mut full).0[..2], next);
+        // For a snapshot; and once.
+        let mut rolled = writer(|config| config.sync = false);
+        rolled.write(Zxid(1), b"one".to_vec());
+        drain(&mut rolled);
+        rolled.roll();
+        rolled.roll();
+        rolled.write(Zxid(2), b"two".to_vec());
+        assert_eq!(drain(&mut rolled).0, [&end[..], &next].concat());
     }
 
     #[test]

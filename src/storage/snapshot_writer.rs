@@ -2,8 +2,11 @@
 //!
 //! ```text
 //!  leftovers go ▸ create temporary ▸ append … append ▸ sync ▸ (the log is durable up to it)
-//!      ▸ rename, sync directory ▸ old files go
+//!      ▸ rename, sync directory ▸ old snapshots go, sync directory ▸ old logs go
 //! ```
+//!
+//! A lane goes on behind a failure, so whatever takes something away is asked for only when all
+//! that it counts on was acknowledged.
 //!
 //! Nobody waits for a snapshot, so one chunk at a time is on its way, and a failure ends no more
 //! than the snapshot in hand: its temporary goes, older snapshots stay. A temporary that could not
@@ -65,9 +68,10 @@ enum State {
         written: Written,
         until: Ticket,
     },
-    /// Old files are being removed.
+    /// Old files are being removed: the snapshots first, with `logs` the logs behind them.
     Purging {
         purge: Purge,
+        logs: bool,
         until: Ticket,
     },
 }
@@ -173,16 +177,8 @@ impl SnapshotWriter {
         }
         let written = written.clone();
         let name = name(written.zxid);
-        let superseded = self.superseded(written.zxid);
         self.queue(FileOp::Rename { from: written.temporary.clone(), to: name.name });
-        let mut until = self.queue(FileOp::SyncDir { dir: Dir::Snapshot });
-        // Whoever finds two snapshots of one transaction takes either.
-        if !superseded.is_empty() {
-            for file in superseded {
-                self.queue(FileOp::Remove { file });
-            }
-            until = self.queue(FileOp::SyncDir { dir: Dir::Snapshot });
-        }
+        let until = self.queue(FileOp::SyncDir { dir: Dir::Snapshot });
         self.state = State::Naming { written, until };
     }
 
@@ -192,17 +188,12 @@ impl SnapshotWriter {
         if !matches!(self.state, State::Idle) || purge.is_empty() {
             return;
         }
-        let mut until = self.valid_from;
-        for (files, dir) in [(&purge.snapshots, Dir::Snapshot), (&purge.logs, Dir::Log)] {
-            if files.is_empty() {
-                continue;
-            }
-            for file in files {
-                self.queue(FileOp::Remove { file: file.clone() });
-            }
-            until = self.queue(FileOp::SyncDir { dir });
+        if purge.snapshots.is_empty() {
+            self.remove_logs(purge);
+        } else {
+            let until = self.remove(purge.snapshots.clone(), Dir::Snapshot);
+            self.state = State::Purging { purge, logs: false, until };
         }
-        self.state = State::Purging { purge, until };
     }
 
     /// Gives up a snapshot of which parts are missing still.
@@ -234,14 +225,20 @@ impl SnapshotWriter {
             State::Naming { written, until } if *until <= ticket => {
                 let Written { zxid, length, .. } = *written;
                 self.state = State::Idle;
+                // Whoever finds two snapshots of one transaction takes either.
+                let snapshots = self.superseded(zxid);
                 self.know(zxid, true);
+                self.purge(Purge { snapshots, logs: Vec::new() });
                 return Some(Progress::Stored { zxid, length });
             }
-            State::Purging { purge, until } if *until <= ticket => {
-                let purge = mem::take(purge);
+            State::Purging { purge, logs, until } if *until <= ticket => {
+                let (purge, logs) = (mem::take(purge), *logs);
                 self.state = State::Idle;
                 self.snapshots.retain(|snapshot| !purge.snapshots.contains(&snapshot.file));
-                return Some(Progress::Purged(purge));
+                if logs || purge.logs.is_empty() {
+                    return Some(Progress::Purged(purge));
+                }
+                self.remove_logs(purge);
             }
             _ => {}
         }
@@ -337,10 +334,7 @@ impl SnapshotWriter {
             }
             return;
         }
-        for file in self.leftovers.clone() {
-            self.queue(FileOp::Remove { file });
-        }
-        let until = self.queue(FileOp::SyncDir { dir: Dir::Snapshot });
+        let until = self.remove(self.leftovers.clone(), Dir::Snapshot);
         self.state = State::Clearing { until, next };
     }
 
@@ -390,6 +384,19 @@ impl SnapshotWriter {
         let name = name(zxid);
         let same = self.snapshots.iter().filter(|snapshot| snapshot.zxid == zxid);
         same.map(|snapshot| snapshot.file.clone()).filter(|file| *file != name).collect()
+    }
+
+    fn remove_logs(&mut self, purge: Purge) {
+        let until = self.remove(purge.logs.clone(), Dir::Log);
+        self.state = State::Purging { purge, logs: true, until };
+    }
+
+    /// Removes files of one directory for good.
+    fn remove(&mut self, files: Vec<File>, dir: Dir) -> Ticket {
+        for file in files {
+            self.queue(FileOp::Remove { file });
+        }
+        self.queue(FileOp::SyncDir { dir })
     }
 
     fn queue(&mut self, operation: FileOp) -> Ticket {

@@ -79,7 +79,7 @@ pub struct Config {
     pub digest: bool,
     /// `closeSessionTxn.enabled`: whether the end of a session lists its ephemerals.
     pub close_session_paths: bool,
-    /// The longest transaction, in bytes as logged; what is longer is refused.
+    /// The longest transaction, in bytes as logged, with its digest; what is longer is refused.
     pub transaction_length_max: usize,
     /// `reconfigEnabled`, which decides on the error that a standalone server answers with.
     pub reconfig_enabled: bool,

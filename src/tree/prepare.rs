@@ -70,7 +70,7 @@ impl Tree {
             }
         }?;
         // `auth` in an ACL may have made it longer than the request it came in.
-        if txn.encoded_length() > self.config.transaction_length_max {
+        if self.logged_length(&txn) > self.config.transaction_length_max {
             return Err(ErrorCode::MARSHALLING_ERROR);
         }
         Ok(txn)
@@ -85,7 +85,7 @@ impl Tree {
         let paths: Vec<Box<str>> = self.ephemerals(session).map(Into::into).collect();
         let txn = Txn::CloseSession { paths: Some(paths) };
         // Without its list it means the same, and is short.
-        if txn.encoded_length() > self.config.transaction_length_max {
+        if self.logged_length(&txn) > self.config.transaction_length_max {
             return Txn::CloseSession { paths: None };
         }
         txn
@@ -299,6 +299,13 @@ impl Tree {
             MultiOp::Check(request) => self.prepare_check(view, caller, request),
             MultiOp::GetData(_) | MultiOp::GetChildren(_) => Err(ErrorCode::MARSHALLING_ERROR),
         }
+    }
+
+    /// The payload of a transaction's log record, in bytes: what upstream's limit is about when it
+    /// reads the log.
+    fn logged_length(&self, txn: &Txn<'_>) -> usize {
+        let has_digest = self.config.digest && txn.takes_digest();
+        txn.encoded_length() + if has_digest { Txn::DIGEST_LENGTH } else { 0 }
     }
 
     fn fix_up<'a>(

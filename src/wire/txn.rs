@@ -111,6 +111,9 @@ pub enum Txn<'a> {
 }
 
 impl<'a> Txn<'a> {
+    /// The tree's digest behind a transaction in the log, with its version, in bytes.
+    pub const DIGEST_LENGTH: usize = 12;
+
     /// The operation as the log names it.
     #[must_use]
     pub const fn op(&self) -> Op {
@@ -133,7 +136,16 @@ impl<'a> Txn<'a> {
         }
     }
 
-    /// The payload of the log record without its digest: header and body, in bytes.
+    /// Whether the log may hold the tree's digest behind it. What changes nothing has none, and
+    /// neither has the end of a session that names no paths: where there is no list, upstream reads
+    /// whatever comes as one.
+    #[must_use]
+    pub const fn takes_digest(&self) -> bool {
+        !matches!(self, Self::Error(_) | Self::CloseSession { paths: None })
+    }
+
+    /// The payload of the log record without the digest that may follow: header and body, in
+    /// bytes.
     #[must_use]
     pub fn encoded_length(&self) -> usize {
         let mut measure = Measure::default();

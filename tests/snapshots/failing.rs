@@ -84,6 +84,7 @@ fn without_its_first_snapshot_a_server_cannot_go_on() {
         assert_eq!(*world.close_reason(client), CloseReason::Failed);
         assert_eq!(world.client(client).handshake(), None, "nobody was told anything");
         assert_eq!(lanes.names("log."), [] as [&str; 0]);
+        assert_eq!(world.server().storage_stats().map(|stats| stats.snapshots_failed), Some(1));
         world.finish();
     }
 }

@@ -2,11 +2,13 @@
 //! more, and the answer names the first.
 
 use zookeeper_core::{
-    SessionId,
-    tree::Tree,
+    SessionId, Zxid,
+    storage::encode_record,
+    tree::{Caller, Tree, Watcher},
     wire::{
         AclEntry, CreateKind, CreateRequest, ErrorCode, List, MultiOp, PathRequest, ReadRequest,
-        ReconfigRequest, Request, SetAclRequest, SetDataRequest, Txn, VersionRequest, perms,
+        ReconfigRequest, Request, SetAclRequest, SetDataRequest, Txn, TxnHeader, VersionRequest,
+        perms,
     },
 };
 
@@ -313,6 +315,57 @@ fn too_long_transactions_are_refused() {
     world.apply(ME, &txn);
     assert_eq!(world.tree.ephemeral_count(), 0);
     world.tree.check_invariants();
+}
+
+/// The payload of a transaction's record in the log, in bytes.
+fn logged_length(tree: &Tree, txn: &Txn<'_>) -> usize {
+    let header = TxnHeader { session: ME, cxid: 1, zxid: Zxid(1), time_ms: 1 };
+    let digest = if txn.takes_digest() { tree.digest() } else { None };
+    let mut record = Vec::new();
+    encode_record(&mut record, &header, txn, digest);
+    let length: [u8; 4] = record[8..12].try_into().unwrap();
+    usize::try_from(i32::from_be_bytes(length)).unwrap()
+}
+
+#[test]
+fn the_limit_of_a_transaction_is_that_of_its_record_with_the_digest() {
+    let parts = [MultiOp::Create(create_record("/m", b"data", 2)), check("/", -1)];
+    let caller = Caller { session: ME, watcher: Watcher(1), identities: &[] };
+    for digest in [true, false] {
+        for request in [
+            create("/a", b"data", 0),
+            Request::Create2(create_record("/a", b"data", 1)),
+            Request::CreateContainer(create_record("/c", b"data", 4)),
+            set_data("/", b"data", -1),
+            set_acl("/", OPEN, -1),
+            multi(&parts[..]),
+        ] {
+            let free = World::with(|config| config.digest = digest);
+            let txn = free.tree.prepare(&caller, &request).unwrap();
+            let length = logged_length(&free.tree, &txn);
+            for (limit, error) in
+                [(length, ErrorCode::OK), (length - 1, ErrorCode::MARSHALLING_ERROR)]
+            {
+                let mut world = World::with(|config| {
+                    (config.digest, config.transaction_length_max) = (digest, limit);
+                });
+                assert_eq!(world.send(&me(), &request).error, error, "{limit}: {request:?}");
+            }
+        }
+        // The end of a session leaves its list out.
+        let ends_with_list = |limit| {
+            let mut world = World::with(|config| {
+                (config.digest, config.transaction_length_max) = (digest, limit);
+            });
+            for path in ["/e1", "/e2", "/e3", "/e4", "/e5", "/e6", "/e7", "/e8"] {
+                world.ok(&create(path, b"", 1));
+            }
+            let txn = world.tree.prepare_close(ME);
+            (txn != Txn::CloseSession { paths: None }, logged_length(&world.tree, &txn))
+        };
+        let (_, length) = ends_with_list(usize::MAX);
+        assert!(ends_with_list(length).0 && !ends_with_list(length - 1).0, "{length} bytes");
+    }
 }
 
 #[test]

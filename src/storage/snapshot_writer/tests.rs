@@ -206,15 +206,67 @@ fn another_of_the_same_transaction_is_replaced() {
     chunk(&mut writer, false);
     run(&mut writer);
     writer.log_is_durable(Zxid(1));
-    let (operations, _) = run(&mut writer);
-    let expected = [
-        "rename tmp.snapshot.1 snapshot.1",
-        "sync Snapshot",
-        "remove snapshot.1.gz",
-        "sync Snapshot",
-    ];
-    assert_eq!(operations, expected);
+    let (operations, progress) = run(&mut writer);
+    assert_eq!(operations, ["rename tmp.snapshot.1 snapshot.1", "sync Snapshot"]);
+    assert!(matches!(progress, Some(Progress::Stored { zxid: Zxid(1), .. })));
     assert_eq!(writer.snapshots(), [known(0, "snapshot.0"), known(1, "snapshot.1")]);
+    let (operations, progress) = run(&mut writer);
+    assert_eq!(operations, ["remove snapshot.1.gz", "sync Snapshot"]);
+    let snapshots = vec![known(1, "snapshot.1.gz").file];
+    assert_eq!(progress, Some(Progress::Purged(Purge { snapshots, logs: Vec::new() })));
+    assert!(writer.can_purge());
+}
+
+/// Does everything there is, on a lane that goes on behind the operation that fails.
+fn go_on(writer: &mut SnapshotWriter, failing: Option<Ticket>, done: &mut Vec<String>) {
+    loop {
+        let (operations, newest) = drain(writer);
+        if operations.is_empty() {
+            return;
+        }
+        let oldest = newest.0 - operations.len() as u64 + 1;
+        for (ticket, operation) in (oldest..).map(Ticket).zip(operations) {
+            if Some(ticket) == failing {
+                writer.failed(ticket, &error(io::ErrorKind::Other));
+                continue;
+            }
+            done.push(operation);
+            writer.stored(ticket);
+        }
+    }
+}
+
+#[test]
+fn one_of_the_same_transaction_stays_when_its_successor_fails() {
+    // create, append, sync, rename, sync directory
+    for failing in 1..=5 {
+        let mut writer = SnapshotWriter::new(vec![known(1, "snapshot.1.gz")], Vec::new(), true);
+        writer.begin(mark(1));
+        chunk(&mut writer, false);
+        let mut done = Vec::new();
+        go_on(&mut writer, Some(Ticket(failing)), &mut done);
+        writer.log_is_durable(Zxid(1));
+        go_on(&mut writer, Some(Ticket(failing)), &mut done);
+        assert!(!done.contains(&"remove snapshot.1.gz".into()), "operation {failing}: {done:?}");
+        assert!(writer.snapshots().contains(&known(1, "snapshot.1.gz")));
+    }
+}
+
+#[test]
+fn logs_stay_when_the_snapshots_before_them_may_stay() {
+    // remove, sync directory
+    for failing in 1..=2 {
+        let older = vec![known(0, "snapshot.0"), known(1, "snapshot.1")];
+        let log = File { dir: Dir::Log, name: "log.1".into() };
+        let purge = Purge { snapshots: vec![older[0].file.clone()], logs: vec![log] };
+        let mut writer = SnapshotWriter::new(older, Vec::new(), true);
+        writer.purge(purge);
+        let mut done = Vec::new();
+        go_on(&mut writer, Some(Ticket(failing)), &mut done);
+        assert!(!done.contains(&"remove log.1".into()), "operation {failing}: {done:?}");
+        assert!(writer.can_purge(), "it is tried again another time");
+        assert_eq!(writer.snapshots().len(), 2);
+    }
 }
 
 #[test]
@@ -228,7 +280,13 @@ fn old_snapshots_are_gone_for_good_before_old_logs_go() {
     writer.purge(purge.clone());
     assert!(!writer.can_begin() && !writer.has_begun());
     let (operations, progress) = run(&mut writer);
-    assert_eq!(operations, ["remove snapshot.0", "sync Snapshot", "remove log.1", "sync Log"]);
+    assert_eq!(
+        (operations, progress),
+        (vec!["remove snapshot.0".into(), "sync Snapshot".into()], None)
+    );
+    assert_eq!(writer.snapshots(), [known(1, "snapshot.1")], "whatever becomes of the logs");
+    let (operations, progress) = run(&mut writer);
+    assert_eq!(operations, ["remove log.1", "sync Log"]);
     assert_eq!(progress, Some(Progress::Purged(purge)));
     assert_eq!(writer.snapshots(), [known(1, "snapshot.1")]);
 
