@@ -145,10 +145,10 @@ mod tests {
     /// Recovers with these failures. Gives the number of sessions, or what is wrong.
     fn recover(dir: &Path, faults: Vec<(&'static str, Fault)>) -> Result<usize, RecoverError> {
         let system = Arc::new(Faulty::default());
+        let disk = Disk::open_with(&Config::new(dir), Arc::clone(&system) as _).expect("room");
         for (call, fault) in faults {
             system.plan(call, fault);
         }
-        let disk = Disk::open_with(&Config::new(dir), system).expect("room");
         let recovered = disk.recover(RecoveryConfig::default(), 1, &mut |_| {})?;
         Ok(recovered.session_count())
     }

@@ -419,7 +419,7 @@ fn a_snapshot_that_another_process_wrote_is_synced_by_the_lane_of_the_log() {
     let mut bench = Bench::new(Lane::Log);
     let mut config = Config::new(bench.dir.path());
     config.log_dir = Some(bench.dir.path().join("logs"));
-    bench.worker.directories = Directories::open(&config).expect("room");
+    bench.worker.directories = Directories::open(&config, &Real).expect("room");
     let snapshot = File { dir: Dir::Snapshot, name: "snapshot.5".into() };
     fs::write(bench.path("snapshot.5"), b"znodes").expect("room");
     bench.run([FileOp::Sync { file: snapshot }]);
