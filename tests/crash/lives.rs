@@ -1,11 +1,17 @@
 //! One life after the other: what the next start finds is served on, and crashes again.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
-use zookeeper_core::Rng;
+use zookeeper_core::{
+    Rng,
+    storage::{Dir, FileOp},
+};
 use zookeeper_sim::{
     crash::{Effort, Run, Script, Settings},
-    disk::{Crash, Data, Disk, Entries, Marks, Pace, Plan, Reserve},
+    disk::{Crash, Data, Disk, Entries, Marks, Pace, Plan, Reserve, Rest},
     generate::values::index,
     replay,
 };
@@ -13,7 +19,7 @@ use zookeeper_sim::{
 use super::support::{on_all_cores, print};
 
 /// Second lives are many; other seeds begin them behind other operations.
-const STRIDE: usize = 10;
+const STRIDE: usize = 11;
 
 /// Lives in a row.
 const LIVES: usize = 6;
@@ -49,14 +55,37 @@ fn crash_everywhere(run: &Run, marks: &mut Marks) -> usize {
 /// The second life's crashes fall into its repairs, too.
 #[test]
 fn a_server_goes_on_after_any_crash() {
+    let repaired = AtomicUsize::new(0);
     after_some(|run, index, marks| {
-        let crash = [Crash::LOST, Crash::KEPT, Crash::random(index as u64)][index % 3];
+        let (index, crash) = crash_of_some_kind(run, index);
         let (image, zxid, recovered) = run.crash_once(index, crash, marks);
+        repaired.fetch_add(usize::from(!recovered.repairs().is_empty()), Ordering::Relaxed);
         let disk = Disk::from_image(&image, Reserve::Hidden);
         let next = run.next(index, short(index, 1), disk, recovered);
         assert!(next.history().newest() > zxid && next.failure().is_none());
         crash_everywhere(&next, marks)
     });
+    assert!(repaired.into_inner() > 0, "some lives begin with repairs");
+}
+
+/// A crash behind an operation, or one in the middle of the next group of records.
+fn crash_of_some_kind(run: &Run, index: usize) -> (usize, Crash) {
+    let is_group = |index: &usize| {
+        let op = &run.checkpoints()[*index].op;
+        matches!(op, Some(FileOp::Append { file, .. }) if file.dir == Dir::Log)
+    };
+    let torn = |rest| Crash { data: Data::Prefix { bytes: 20, rest }, ..Crash::KEPT };
+    let crash = match index % 5 {
+        0 => Crash::LOST,
+        1 => Crash::KEPT,
+        2 => Crash::random(index as u64),
+        kind => {
+            let group = (index..run.checkpoints().len()).find(is_group);
+            let rest = if kind == 3 { Rest::Cut } else { Rest::Zeros };
+            return group.map_or((index, Crash::LOST), |group| (group, torn(rest)));
+        }
+    };
+    (index, crash)
 }
 
 /// The process ends, and with it nothing of what the system still has to write. The next one must

@@ -27,6 +27,8 @@ pub(crate) fn start(verbosity: Verbosity) {
         .with_target(false)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
+        // It would say on standard error that standard error is gone, and panic.
+        .log_internal_errors(false)
         .finish();
     // Whoever uses this as a library may log by its own means already.
     let _ = tracing::subscriber::set_global_default(subscriber);

@@ -129,6 +129,21 @@ fn it_serves_until_sigterm() {
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
 }
 
+/// Whoever read the log is gone; what would be in it is not worth the server.
+#[test]
+fn it_serves_on_when_nobody_reads_its_log() {
+    let data = TempDir::new().expect("room");
+    let arguments = ["--verbose", "--data-dir", text(data.path())];
+    let mut zk = Zk::start(&[&LOCALHOST[..], &arguments].concat());
+    drop(zk.child.stderr.take());
+    // Each connection is worth a line.
+    for _ in 0..3 {
+        assert!(zk.srvr().contains("\nMode: standalone\n"));
+    }
+    zk.signal(Signal::TERM);
+    assert_eq!(zk.child.wait().expect("it ends").code(), Some(0));
+}
+
 #[test]
 fn it_stops_by_ctrl_c_too() {
     let zk = Zk::start(&[&LOCALHOST[..], &["--in-memory"]].concat());

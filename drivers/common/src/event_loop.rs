@@ -204,17 +204,15 @@ impl<P: Poll> EventLoop<P> {
     ///
     /// [`RunError`] when the server has stopped by itself.
     pub fn wait(&self) -> Result<Pause, RunError> {
-        let mut store_timeout = None;
         if self.is_stopping && self.server.is_drained() && self.closing.is_empty() {
-            if let Some(failure) = self.failure.clone() {
-                return Err(RunError::Failed(failure));
-            }
-            store_timeout = self.store.as_ref().and_then(|store| store.timeout(&self.server));
-            match store_timeout {
-                None => return Ok(Pause::Ever),
-                Some(at) if at <= self.now => return Err(RunError::StoreHangs),
-                Some(_) => {}
-            }
+            return match self.failure.clone() {
+                Some(failure) => Err(RunError::Failed(failure)),
+                None => Ok(Pause::Ever),
+            };
+        }
+        let store_timeout = self.store_timeout();
+        if store_timeout.is_some_and(|at| at <= self.now) {
+            return Err(RunError::StoreHangs);
         }
         if !self.ready.is_empty() {
             return Ok(Pause::None);
@@ -224,6 +222,15 @@ impl<P: Poll> EventLoop<P> {
         let listeners = self.listeners.iter().map(Listener::timeout);
         let next = others.into_iter().chain(listeners).flatten().fold(clocks, Instant::min);
         Ok(if next <= self.now { Pause::None } else { Pause::Until(next) })
+    }
+
+    /// Until when a server that stops waits for what is not stored yet. Connections stay open for
+    /// the answers that wait for it, so they say nothing about it. What failed is not waited for.
+    fn store_timeout(&self) -> Option<Instant> {
+        if !self.is_stopping || self.failure.is_some() {
+            return None;
+        }
+        self.store.as_ref().and_then(|store| store.timeout(&self.server))
     }
 
     /// How long it was from the beginning of this turn to `at`.

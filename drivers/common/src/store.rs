@@ -89,10 +89,11 @@ impl Store {
 
     /// The server stops: what it has begun may take a while.
     pub(crate) fn stop(&mut self, now: Instant) {
+        self.lanes.begin_finish();
         self.deadline = Some(now + self.finish_timeout);
     }
 
-    /// Until when to wait for what is not stored yet; `None` if everything is.
+    /// Until when to wait, at the end, for what is not stored yet; `None` if everything is.
     pub(crate) fn timeout(&self, server: &Server) -> Option<Instant> {
         if server.durable() == server.applied() { None } else { self.deadline }
     }

@@ -2,14 +2,14 @@
 //! looks.
 
 use std::{
-    fs, io,
+    io,
     ops::Range,
     path::{Path, PathBuf},
 };
 
 use crate::{
     error::RecoverError,
-    system::{System, read_all, write_all},
+    system::{System, create_directory, read_all, write_all},
 };
 
 /// The folder's name.
@@ -56,7 +56,7 @@ pub(crate) fn take(system: &dyn System, path: &Path) -> Result<PathBuf, RecoverE
 /// yet: what was kept before stays.
 fn place(system: &dyn System, path: &Path) -> Result<(PathBuf, PathBuf), RecoverError> {
     let folder = directory(path).join(ASIDE);
-    match fs::create_dir(&folder) {
+    match create_directory(&folder) {
         // It may be there from a process that ended before it had synced its name.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         result => result,
@@ -111,4 +111,24 @@ fn written(system: &dyn System, path: &Path, offset: u64) -> io::Result<u64> {
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> RecoverError {
     move |source| RecoverError::Keep { path: path.into(), source }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+    use crate::system::Real;
+
+    #[test]
+    fn copies_are_not_for_everybody() {
+        let dir = tempfile::tempdir().expect("room");
+        let log = dir.path().join("log.1");
+        fs::write(&log, "data").expect("room");
+        let kept = copy(&Real, &log, 0..4).expect("room");
+        for path in [directory(&kept), &kept] {
+            let mode = fs::metadata(path).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o027, 0, "{}: {mode:o}", path.display());
+        }
+    }
 }

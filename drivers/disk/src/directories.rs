@@ -8,10 +8,14 @@ use std::{
     sync::Arc,
 };
 
-use tracing::warn;
+use tracing::{debug, warn};
 use zookeeper_core::storage::{Dir, File, FileInfo};
 
-use crate::{Config, error::OpenError, system::sync_dir};
+use crate::{
+    Config,
+    error::OpenError,
+    system::{System, create_directory, sync_directory},
+};
 
 /// The directory in the one that is configured, by the version of the formats.
 const VERSION: &str = "version-2";
@@ -33,12 +37,12 @@ pub(crate) struct Directories {
 
 impl Directories {
     /// Makes what may be made, and refuses what is in doubt.
-    pub(crate) fn open(config: &Config) -> Result<Self, OpenError> {
-        let snapshots = prepare(&config.data_dir, config.create)?;
+    pub(crate) fn open(config: &Config, calls: &dyn System) -> Result<Self, OpenError> {
+        let snapshots = prepare(&config.data_dir, config.create, calls)?;
         let logs = match &config.log_dir {
             None => Arc::clone(&snapshots),
             Some(log_dir) => {
-                let logs = prepare(log_dir, config.create)?;
+                let logs = prepare(log_dir, config.create, calls)?;
                 let real = |path: &Path| path.canonicalize().map_err(system("find", path));
                 if real(&logs)? == real(&snapshots)? { Arc::clone(&snapshots) } else { logs }
             }
@@ -84,7 +88,7 @@ impl Directories {
         Ok(files)
     }
 
-    /// Bytes in the directories of snapshots and of logs, as far as can be told.
+    /// Bytes in the directories of snapshots and of logs, as far as can be told: a listing.
     pub(crate) fn sizes(&self) -> (u64, u64) {
         let snapshots = size(&self.snapshots);
         (snapshots, if self.are_one() { snapshots } else { size(&self.logs) })
@@ -121,7 +125,7 @@ fn is_named(name: &str, prefix: &str) -> bool {
 }
 
 /// Makes `version-2` in a directory, and the directory.
-fn prepare(directory: &Path, create: bool) -> Result<Arc<Path>, OpenError> {
+fn prepare(directory: &Path, create: bool, calls: &dyn System) -> Result<Arc<Path>, OpenError> {
     let directory = absolute(directory).map_err(system("find", directory))?;
     let version = directory.join(VERSION);
     if !is_directory(&directory)? {
@@ -132,7 +136,28 @@ fn prepare(directory: &Path, create: bool) -> Result<Arc<Path>, OpenError> {
     if !is_directory(&version)? {
         make(&version, create)?;
     }
+    // Whoever made them, a power cut must not take what is stored there with their names.
+    for holder in [Some(&*directory), directory.parent()].into_iter().flatten() {
+        keep_names(holder, calls)?;
+    }
     Ok(version.into())
+}
+
+/// Makes the names in a directory survive a power cut. That cannot be done everywhere a server may
+/// have its data, and where nothing can be written there is nothing to be lost.
+fn keep_names(directory: &Path, calls: &dyn System) -> Result<(), OpenError> {
+    match calls.sync_dir(directory) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            debug!(directory = %directory.display(), %error, "cannot sync the directory");
+            Ok(())
+        }
+        result => result.map_err(system("sync", directory)),
+    }
 }
 
 /// Whether there is a directory. It is an error if there is something else.
@@ -162,12 +187,12 @@ fn make(path: &Path, create: bool) -> Result<(), OpenError> {
     if !is_directory(parent)? {
         make(parent, create)?;
     }
-    match fs::create_dir(path) {
+    match create_directory(path) {
         // Somebody else was faster; the lock tells who may use it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
         result => result.map_err(system("make the directory", path))?,
     }
-    sync_dir(parent).map_err(system("sync", parent))
+    sync_directory(parent).map_err(system("sync", parent))
 }
 
 /// Data that lie beside the place where they belong are not passed over.
@@ -231,4 +256,56 @@ fn warn_of_an_ensemble(data_dir: &Path) {
 
 fn system(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
     move |source| OpenError::System { operation, path: path.into(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::faults::{Fault, Faulty};
+
+    #[test]
+    fn names_that_others_made_are_synced_too() {
+        let (data, logs) = (TempDir::new().expect("room"), TempDir::new().expect("room"));
+        let mut config = Config::new(data.path());
+        let faulty = Faulty::default();
+        for (log_dir, syncs) in [(None, 2), (Some(logs.path().into()), 4)] {
+            config.log_dir = log_dir;
+            for _ in 0..2 {
+                Directories::open(&config, &faulty).expect("room");
+                assert_eq!(faulty.calls(), vec!["sync_dir"; syncs]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_sync_that_is_not_permitted_is_not_needed_and_one_that_fails_is() {
+        let dir = TempDir::new().expect("room");
+        let faulty = Faulty::default();
+        for skip in 0..2 {
+            for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem] {
+                faulty.plan_after(skip, "sync_dir", Fault::Error(kind));
+                Directories::open(&Config::new(dir.path()), &faulty).expect("it is usable");
+            }
+            // EIO.
+            faulty.plan_after(skip, "sync_dir", Fault::Errno(5));
+            let error = Directories::open(&Config::new(dir.path()), &faulty).expect_err("EIO");
+            assert!(error.to_string().starts_with("cannot sync "), "{error}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn directories_are_not_for_everybody() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = TempDir::new().expect("room");
+        let data = dir.path().join("data");
+        let directories = Directories::open(&Config::new(&data), &Faulty::default());
+        let version = directories.expect("room").path(Dir::Log).to_path_buf();
+        for path in [data, version] {
+            let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o027, 0, "{}: {mode:o}", path.display());
+        }
+    }
 }

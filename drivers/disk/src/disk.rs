@@ -40,7 +40,7 @@ impl Disk {
     }
 
     pub(crate) fn open_with(config: &Config, system: Arc<dyn System>) -> Result<Self, OpenError> {
-        let directories = Directories::open(config)?;
+        let directories = Directories::open(config, &*system)?;
         let mut locks = vec![Lock::acquire(directories.path(Dir::Snapshot))?];
         if !directories.are_one() {
             locks.push(Lock::acquire(directories.path(Dir::Log))?);

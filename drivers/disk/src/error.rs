@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use thiserror::Error;
-use zookeeper_core::storage::RecoveryError;
+use zookeeper_core::storage::{RecoveryError, SnapshotProblem};
 
 /// Why directories cannot be used.
 #[derive(Debug, Error)]
@@ -28,7 +28,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The system refuses.
-    #[error("cannot {operation} {}: {source}{}", path.display(), hint(source))]
+    #[error("cannot {operation} {}: {source}{}", path.display(), hint_at(source))]
     System {
         /// What was asked for.
         operation: &'static str,
@@ -84,7 +84,7 @@ pub enum OpenError {
 #[non_exhaustive]
 pub enum RecoverError {
     /// It cannot be listed.
-    #[error("cannot list {}: {source}{}", path.display(), hint(source))]
+    #[error("cannot list {}: {source}{}", path.display(), hint_at(source))]
     List {
         /// The directory, or the file that cannot be looked at.
         path: PathBuf,
@@ -106,7 +106,7 @@ pub enum RecoverError {
         "cannot keep what is damaged in {}: {source}{}; nothing is cut before that is kept: see \
          that the directory can be written to",
         path.display(),
-        hint(source)
+        hint(source.kind())
     )]
     Keep {
         /// The copy, or what it is made from.
@@ -115,7 +115,7 @@ pub enum RecoverError {
         source: io::Error,
     },
     /// What is there cannot be trusted.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), recovery_hint(source))]
     Recovery {
         /// The directory of snapshots.
         path: PathBuf,
@@ -151,8 +151,37 @@ impl RecoverError {
 }
 
 /// What can be done about what the system says.
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
+fn hint_at(error: &io::Error) -> &'static str {
+    if is_lack_of_locks(error) {
+        return "; the file system has no locks: name a directory on a local disk, or see that the \
+                lock service of the network's file system runs";
+    }
+    hint(error.kind())
+}
+
+#[cfg(unix)]
+fn is_lack_of_locks(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error())
+}
+
+#[cfg(not(unix))]
+const fn is_lack_of_locks(_error: &io::Error) -> bool {
+    false
+}
+
+/// What can be done about a file that could not be read; what is in one, its error tells itself.
+fn recovery_hint(error: &RecoveryError) -> &'static str {
+    match error {
+        RecoveryError::Unreadable { error, .. }
+        | RecoveryError::NoUsableSnapshot { problem: SnapshotProblem::Unreadable(error), .. } => {
+            hint(error.kind)
+        }
+        _ => "",
+    }
+}
+
+fn hint(kind: io::ErrorKind) -> &'static str {
+    match kind {
         io::ErrorKind::PermissionDenied => {
             "; the user that runs the server must own the data directories and everything in them"
         }

@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     Short(usize),
     /// The file system has no such thing.
     Missing,
+    /// It panics.
+    Panic,
     /// It begins when the other end of the channel goes.
     Hang(Receiver<()>),
 }
@@ -71,6 +73,7 @@ impl Faulty {
         match fault {
             Fault::Error(kind) => Err(kind.into()),
             Fault::Errno(number) => Err(io::Error::from_raw_os_error(number)),
+            Fault::Panic => panic!("a call that panics"),
             Fault::Hang(gate) => {
                 // Nothing is ever sent.
                 let _ = gate.recv();

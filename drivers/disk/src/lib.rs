@@ -44,6 +44,7 @@ mod error;
 mod faults;
 mod lanes;
 mod lock;
+mod meter;
 mod queue;
 mod recover;
 mod system;

@@ -182,7 +182,31 @@ mod tests {
             assert!(message.starts_with(&expected), "{message}");
             assert!(message.contains("version-2/log.1 failed: "), "{message}");
             assert!(message.contains(text), "{message}");
+            let has_remedy =
+                message.ends_with("must own the data directories and everything in them");
+            assert_eq!(has_remedy, call == "open_to_read", "{message}");
         }
+    }
+
+    #[test]
+    fn a_snapshot_that_must_not_be_read_comes_with_a_remedy() {
+        let dir = TempDir::new().expect("room");
+        write_log(dir.path(), 20);
+        fs::write(dir.path().join("version-2/snapshot.5"), [7; 100]).expect("room");
+        // It is looked at more than once.
+        let fault = || ("open_to_read", Fault::Error(io::ErrorKind::PermissionDenied));
+        let faults = vec![fault(), fault(), fault()];
+        let error = recover(dir.path(), faults).expect_err("it is unreadable");
+        let message = error.to_string();
+        assert!(message.contains("snapshot.5") && message.contains("must own"), "{message}");
+    }
+
+    #[test]
+    fn a_directory_that_must_not_be_read_comes_with_a_remedy() {
+        let (path, source) = ("data/version-2".into(), io::ErrorKind::PermissionDenied.into());
+        let message = RecoverError::List { path, source }.to_string();
+        assert!(message.starts_with("cannot list data/version-2: "), "{message}");
+        assert!(message.contains("must own the data directories"), "{message}");
     }
 
     #[test]
@@ -255,7 +279,11 @@ mod tests {
             let dir = TempDir::new().expect("room");
             write_torn_log(dir.path());
             let before = fs::read(dir.path().join("version-2/log.1")).expect("it is there");
-            let error = recover(dir.path(), vec![(call, fault)]).expect_err("it is not kept");
+            let system = Arc::new(Faulty::default());
+            let disk = Disk::open_with(&Config::new(dir.path()), Arc::clone(&system) as _);
+            system.plan(call, fault);
+            let result = disk.expect("room").recover(RecoveryConfig::default(), 1, &mut |_| {});
+            let error = result.expect_err("it is not kept");
             assert!(matches!(error, RecoverError::Keep { .. }), "{call}: {error}");
             let text = error.to_string();
             assert!(text.contains("version-2/damaged") && text.contains("see that"), "{text}");

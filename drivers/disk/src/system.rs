@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io,
     path::Path,
 };
@@ -55,7 +55,7 @@ pub(crate) struct Real;
 
 impl System for Real {
     fn create(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new().write(true).create(true).truncate(true).open(path)
+        for_data().create(true).truncate(true).open(path)
     }
 
     fn open_to_write(&self, path: &Path) -> io::Result<File> {
@@ -129,7 +129,7 @@ impl System for Real {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        sync_dir(path)
+        sync_directory(path)
     }
 
     fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
@@ -145,9 +145,35 @@ impl System for Real {
     }
 }
 
-/// Makes the names in a directory survive a power cut.
+/// For files with data, to be written: not everybody may read what ACLs keep from clients.
 #[cfg(unix)]
-pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
+pub(crate) fn for_data() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o640);
+    options
+}
+
+/// Elsewhere files have the permissions of their directory.
+#[cfg(not(unix))]
+pub(crate) fn for_data() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    options
+}
+
+/// Makes a directory for such files.
+pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "they have no mode"))]
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o750);
+    builder.create(path)
+}
+
+/// Makes the names in a directory survive a power cut, where the system has such a thing.
+#[cfg(unix)]
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     match File::open(path)?.sync_all() {
         // What a file system says that has no such thing.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
@@ -157,7 +183,7 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
 
 /// Elsewhere a directory cannot be synced, and names are as durable as the system makes them.
 #[cfg(not(unix))]
-pub(crate) fn sync_dir(_path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
@@ -199,4 +225,37 @@ pub(crate) fn write_all(
         }
     }
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it is there").permissions().mode()
+    }
+
+    /// No bit more, whatever the umask; it may take some away.
+    #[test]
+    fn data_are_not_for_everybody() {
+        let dir = tempfile::tempdir().expect("room");
+        let (directory, file) = (dir.path().join("directory"), dir.path().join("file"));
+        create_directory(&directory).expect("room");
+        assert_eq!(mode(&directory) & 0o777 & !0o750, 0);
+        drop(Real.create(&file).expect("room"));
+        assert_eq!(mode(&file) & 0o777 & !0o640, 0);
+    }
+
+    /// One file system that cannot sync directories is in every machine.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn where_directories_cannot_be_synced_they_need_not_be() {
+        let path = Path::new("/proc");
+        let error = File::open(path).expect("it is there").sync_all().expect_err("it cannot");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        sync_directory(path).expect("that is not its fault");
+        sync_directory(Path::new("/proc/none")).expect_err("it is not there");
+    }
 }

@@ -1,7 +1,9 @@
 //! One lane: from operations to calls of the file system.
 
 use std::{
+    any::Any,
     fs, io,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -117,7 +119,10 @@ impl Worker {
                 _ => return Err(error.clone()),
             }
         }
-        self.call(op).map_err(|source| {
+        // Whatever a panic leaves half done is the file's, which nothing trusts from then on.
+        let result = catch_unwind(AssertUnwindSafe(|| self.call(op)))
+            .unwrap_or_else(|panic| Err(io::Error::other(format!("panic: {}", message(&*panic)))));
+        result.map_err(|source| {
             let error = self.error(op, &source);
             if let Some(file) = file {
                 self.close(file);
@@ -342,6 +347,12 @@ fn is_lack_of_room(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
     )
+}
+
+/// What a panic says.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 fn not_open() -> io::Error {

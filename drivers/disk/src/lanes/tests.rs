@@ -158,14 +158,110 @@ fn a_loop_is_woken_once_for_what_it_has_not_looked_at() {
 }
 
 #[test]
-fn sizes_are_those_of_both_directories() {
+fn sizes_are_those_of_both_directories_as_the_lanes_saw_them() {
     let (data, logs) = (TempDir::new().expect("room"), TempDir::new().expect("room"));
+    let put = |dir: &TempDir, name: &str, length| {
+        let version = dir.path().join("version-2");
+        std::fs::create_dir_all(&version).expect("room");
+        std::fs::write(version.join(name), vec![7; length]).expect("room");
+    };
+    put(&data, "snapshot.0", 10);
     let mut config = Config::new(data.path());
     config.log_dir = Some(logs.path().into());
-    let (lanes, ..) = start(&config);
-    let (data_before, logs_before) = lanes.sizes();
-    for (dir, name, length) in [(&data, "snapshot.0", 10), (&logs, "log.1", 1_000)] {
-        std::fs::write(dir.path().join("version-2").join(name), vec![7; length]).expect("room");
+    let (lanes, _system, woken) = start(&config);
+    let before = lanes.sizes();
+    assert!(before.0 >= 10, "what is there at the start is known: {before:?}");
+    put(&data, "snapshot.1", 20);
+    put(&logs, "log.1", 1_000);
+    assert_eq!(lanes.sizes(), before, "nobody lists a directory to answer this");
+    // What is measured after one batch is there when the next one is answered.
+    for (ticket, lane) in [(1, Lane::Snapshot), (2, Lane::Snapshot)] {
+        let op = FileOp::Remove { file: file(Dir::Snapshot, "snapshot.5") };
+        lanes.submit(lane, Ticket(ticket), op);
+        assert_eq!(next(&lanes, &woken).ticket, Ticket(ticket));
     }
-    assert_eq!(lanes.sizes(), (data_before + 10, logs_before + 1_000));
+    assert_eq!(lanes.sizes(), (before.0 + 20, before.1 + 1_000));
+}
+
+#[test]
+fn a_panic_in_a_call_is_a_failure_of_its_operation() {
+    let dir = TempDir::new().expect("room");
+    let (lanes, system, woken) = start(&Config::new(dir.path()));
+    system.plan("create", Fault::Panic);
+    lanes.submit(Lane::Snapshot, Ticket(1), create(Dir::Snapshot, "tmp.snapshot.1"));
+    let done = next(&lanes, &woken);
+    let error = done.result.expect_err("it panicked").to_string();
+    assert!(error.contains("tmp.snapshot.1") && error.contains("a call that panics"), "{error}");
+    // Snapshots go on, and the log does not.
+    lanes.submit(Lane::Snapshot, Ticket(2), create(Dir::Snapshot, "tmp.snapshot.2"));
+    let expected = Done { lane: Lane::Snapshot, ticket: Ticket(2), result: Ok(()) };
+    assert_eq!(next(&lanes, &woken), expected);
+    system.plan("write_at", Fault::Panic);
+    lanes.submit(Lane::Log, Ticket(1), create(Dir::Log, "log.1"));
+    lanes.submit(Lane::Log, Ticket(2), append(Dir::Log, "log.1", b"record"));
+    lanes.submit(Lane::Log, Ticket(3), FileOp::Sync { file: file(Dir::Log, "log.1") });
+    let mut last = next(&lanes, &woken);
+    while last.result.is_ok() {
+        last = next(&lanes, &woken);
+    }
+    assert_eq!((last.lane, last.ticket), (Lane::Log, Ticket(2)));
+    let completions = Arc::clone(&lanes.completions);
+    drop(lanes);
+    assert_eq!(completions.pop(), None, "nothing behind it is stored");
+    drop(Disk::open(&Config::new(dir.path())).expect("its end unlocks the directory"));
+}
+
+#[test]
+fn a_thread_that_panics_elsewhere_does_not_end_without_a_word() {
+    let dir = TempDir::new().expect("room");
+    let disk = Disk::open(&Config::new(dir.path())).expect("room");
+    let lanes = disk.start(|| panic!("who is woken panics")).expect("threads");
+    lanes.submit(Lane::Log, Ticket(7), create(Dir::Log, "log.1"));
+    // Both are there before anybody looks, or waking would panic in a panic.
+    lanes.log.close();
+    lanes.snapshot.close();
+    lanes.ended.recv_timeout(DEADLINE).expect_err("nothing is sent");
+    assert_eq!(lanes.poll(), Some(Done { lane: Lane::Log, ticket: Ticket(7), result: Ok(()) }));
+    let error = lanes.poll().expect("a word").result.expect_err("the thread is gone");
+    assert!(error.to_string().contains("panicked"), "{error}");
+}
+
+#[test]
+fn without_a_thread_nobody_waits_for_its_end() {
+    let dir = TempDir::new().expect("room");
+    let config = Config::new(dir.path());
+    let directories = Directories::open(&config, &Faulty::default()).expect("room");
+    let worker = |lane| {
+        Worker::new(lane, directories.clone(), Arc::new(Faulty::default()), config.sync_warning)
+    };
+    let workers = [Lane::Log, Lane::Snapshot].map(worker);
+    let threads = std::cell::Cell::new(0);
+    let one = |name, run| {
+        threads.set(threads.get() + 1);
+        if threads.get() > 1 { Err(io::ErrorKind::OutOfMemory.into()) } else { spawn(name, run) }
+    };
+    let (begin, directories) = (Instant::now(), directories.clone());
+    let lanes = Lanes::start_with(directories, Vec::new(), workers, DEADLINE, || {}, &one);
+    assert_eq!(lanes.expect_err("one is missing").kind(), io::ErrorKind::OutOfMemory);
+    assert!(begin.elapsed() < DEADLINE, "it waited for itself");
+}
+
+#[test]
+fn the_end_is_waited_for_once() {
+    let dir = TempDir::new().expect("room");
+    let mut config = Config::new(dir.path());
+    config.finish_timeout = DEADLINE;
+    let (mut lanes, system, _woken) = start(&config);
+    let (open, gate) = channel::<()>();
+    system.plan("create", Fault::Hang(gate));
+    lanes.submit(Lane::Log, Ticket(1), create(Dir::Log, "log.1"));
+    lanes.finish_timeout = Duration::ZERO;
+    lanes.begin_finish();
+    // What counts is when the end began.
+    lanes.finish_timeout = DEADLINE;
+    lanes.begin_finish();
+    let begin = Instant::now();
+    drop(lanes);
+    assert!(begin.elapsed() < DEADLINE, "it was waited for a second time");
+    drop(open);
 }

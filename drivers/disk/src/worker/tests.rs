@@ -9,6 +9,7 @@ use super::*;
 use crate::{
     Config,
     faults::{Fault, Faulty},
+    system::Real,
 };
 
 /// A lane in a directory of its own.
@@ -24,7 +25,7 @@ impl Bench {
     fn new(lane: Lane) -> Self {
         let dir = TempDir::new().expect("room");
         let system = Arc::new(Faulty::default());
-        let directories = Directories::open(&Config::new(dir.path())).expect("room");
+        let directories = Directories::open(&Config::new(dir.path()), &Real).expect("room");
         let worker =
             Worker::new(lane, directories, Arc::clone(&system) as _, Duration::from_secs(60));
         Self { worker, system, answers: Vec::new(), next: 1, dir }
@@ -79,6 +80,9 @@ fn rename(from: &str, to: &str) -> FileOp {
 fn remove(name: &str) -> FileOp {
     FileOp::Remove { file: file(name) }
 }
+
+/// Input and output error.
+const EIO: i32 = 5;
 
 const SYNC_DIR: FileOp = FileOp::SyncDir { dir: Dir::Log };
 
@@ -183,6 +187,65 @@ fn a_lack_of_room_at_any_call_stops_the_log() {
     assert!(!bench.path("log.1").exists() && !bench.path("log.2").exists());
 }
 
+/// The sync of every group but a file's first.
+#[test]
+fn a_sync_that_fails_answers_for_nothing_and_is_not_tried_again() {
+    for groups in [1, 3] {
+        for fault in [
+            Fault::Errno(EIO),
+            Fault::Error(io::ErrorKind::StorageFull),
+            Fault::Error(io::ErrorKind::QuotaExceeded),
+            // Whether a sync that was interrupted has done its work is unknown.
+            Fault::Error(io::ErrorKind::Interrupted),
+        ] {
+            let mut bench = Bench::new(Lane::Log);
+            assert!(bench.run([create("log.1"), append("log.1", b"zero"), sync("log.1")]));
+            assert_eq!(bench.answers(), [(3, None)]);
+            bench.system.calls();
+            bench.system.plan("sync_data", fault);
+            let group = [append("log.1", b"more"), sync("log.1")];
+            assert!(!bench.run(vec![group; groups].concat()), "the lane goes on");
+            // The groups shared the sync: none of them is stored, and the last one says so.
+            let last = 3 + 2 * groups as u64;
+            let answers = bench.answers();
+            let [(ticket, Some(error))] = &answers[..] else { panic!("{answers:?}") };
+            assert_eq!(*ticket, last);
+            assert!(error.starts_with("sync of ") && error.contains("log.1"), "{error}");
+            let calls = bench.system.calls();
+            assert_eq!(calls.iter().filter(|call| **call == "sync_data").count(), 1);
+            assert_eq!(calls.last(), Some(&"sync_data"));
+        }
+    }
+}
+
+/// A group that was synced by itself is not answered for either, if a later one of its batch fails.
+#[test]
+fn a_failure_behind_a_sync_is_the_only_answer_of_the_log() {
+    let mut bench = Bench::new(Lane::Log);
+    assert!(bench.run([create("log.1"), sync("log.1")]));
+    assert_eq!(bench.answers(), [(2, None)]);
+    bench.system.plan_after(1, "sync_data", Fault::Errno(EIO));
+    let group = [append("log.1", b"more"), sync("log.1")];
+    assert!(!bench.run([&group[..], &[SYNC_DIR], &group[..]].concat()));
+    let answers = bench.answers();
+    let [(7, Some(_))] = &answers[..] else { panic!("{answers:?}") };
+}
+
+#[test]
+fn a_snapshot_whose_sync_fails_gets_no_name() {
+    let mut bench = Bench::new(Lane::Snapshot);
+    bench.run([create("tmp.snapshot.5"), sync("tmp.snapshot.5")]);
+    bench.system.plan("sync_data", Fault::Errno(EIO));
+    let rest = [sync("tmp.snapshot.5"), rename("tmp.snapshot.5", "snapshot.5")];
+    assert!(bench.run([&[append("tmp.snapshot.5", b"part")], &rest[..]].concat()));
+    let answers = bench.answers();
+    let [(2, None), (3, None), (4, Some(first)), (5, Some(second))] = &answers[..] else {
+        panic!("{answers:?}")
+    };
+    assert_eq!(first, second);
+    assert!(!bench.path("snapshot.5").exists());
+}
+
 #[test]
 fn reserving_is_not_needed_for_writing() {
     for fault in [
@@ -199,8 +262,7 @@ fn reserving_is_not_needed_for_writing() {
         assert_eq!(bench.system.calls(), ["create", "reserve", "write_at", "sync_all"]);
     }
     let mut bench = Bench::new(Lane::Log);
-    // EIO.
-    bench.system.plan("reserve", Fault::Errno(5));
+    bench.system.plan("reserve", Fault::Errno(EIO));
     assert!(!bench.run([FileOp::Create { file: file("log.1"), reserve: 1 << 20 }]));
 }
 
@@ -263,13 +325,15 @@ fn reserved_room_is_filled_ahead_of_what_is_written_and_the_rest_is_given_back()
 
 #[test]
 fn room_that_cannot_be_filled_cannot_be_written() {
-    let mut bench = Bench::new(Lane::Log);
-    // EIO.
-    bench.system.plan("fill", Fault::Errno(5));
-    let create = FileOp::Create { file: file("log.1"), reserve: 1 << 20 };
-    assert!(!bench.run([create, append("log.1", b"record")]));
-    let [(2, Some(error))] = &bench.answers()[..] else { panic!("no failure") };
-    assert!(error.contains("append of "), "{error}");
+    for fault in [Fault::Errno(EIO), Fault::Error(io::ErrorKind::StorageFull)] {
+        let mut bench = Bench::new(Lane::Log);
+        bench.system.plan("fill", fault);
+        let create = FileOp::Create { file: file("log.1"), reserve: 1 << 20 };
+        assert!(!bench.run([create, append("log.1", b"record"), sync("log.1")]));
+        let [(2, Some(error))] = &bench.answers()[..] else { panic!("no failure") };
+        assert!(error.contains("append of "), "{error}");
+        assert_eq!(bench.system.calls().last(), Some(&"fill"), "nothing is written behind it");
+    }
 }
 
 #[test]

@@ -8,7 +8,10 @@ use zookeeper_core::{
 };
 
 use super::{boot::recover, history::History};
-use crate::disk::{Checkpoint, Crash, Data, Entries, Image, Rest};
+use crate::{
+    disk::{Checkpoint, Crash, Data, Entries, Image, Rest},
+    store::repaired,
+};
 
 /// The widest write of which every subset of sectors is tried.
 const SECTORS_MAX: usize = 4;
@@ -44,7 +47,27 @@ pub fn start(
     {
         panic!("a wrong tree at {context:?}\n{difference}\n{}", list(image));
     }
+    recover_again(image, config, &recovered, context);
     Ok((zxid, recovered))
+}
+
+/// Once what was found to be repaired is repaired, a recovery finds the same and nothing to repair.
+/// Where there is nothing to repair it would be the same recovery.
+fn recover_again(
+    image: &Image,
+    config: &tree::Config,
+    recovered: &Recovered,
+    context: &dyn std::fmt::Debug,
+) {
+    if recovered.repairs().is_empty() && recovered.leftovers().is_empty() {
+        return;
+    }
+    let repaired = repaired(image, recovered);
+    let again = recover(&repaired, config, 3).0;
+    let again = again.unwrap_or_else(|error| panic!("{error} once repaired, at {context:?}"));
+    assert!(again.repairs().is_empty() && again.leftovers().is_empty(), "at {context:?}");
+    let state = |recovered: &Recovered| (recovered.zxid(), recovered.tree().map(Tree::digest));
+    assert_eq!(state(&again), state(recovered), "once repaired, at {context:?}");
 }
 
 /// Starts from these files: the tree must hold everything that somebody knows of.

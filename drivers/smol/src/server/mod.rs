@@ -71,7 +71,12 @@ impl Server {
         Handle::new(Arc::clone(&self.wakeups) as _)
     }
 
-    /// Serves until [`Handle::shutdown`]. Dropping the future drops every connection.
+    /// Serves until [`Handle::shutdown`]. Dropping the future drops every connection. A server with
+    /// a data directory then finishes what it has begun to store, and so does a `Server` that never
+    /// ran: the thread that drops either is blocked meanwhile, for milliseconds as a rule and, when
+    /// storage hangs, up to [`finish_timeout`](crate::disk::Config::finish_timeout). Where that
+    /// thread runs other tasks, too, shut the server down and let the future end by itself, or drop
+    /// it elsewhere.
     ///
     /// Any executor can run it. [`async_io::block_on`] on a thread of its own, which is what
     /// [`Server::spawn`] does, is the fastest: that thread waits for the sockets itself.
