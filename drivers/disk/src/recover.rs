@@ -279,7 +279,11 @@ mod tests {
             let dir = TempDir::new().expect("room");
             write_torn_log(dir.path());
             let before = fs::read(dir.path().join("version-2/log.1")).expect("it is there");
-            let error = recover(dir.path(), vec![(call, fault)]).expect_err("it is not kept");
+            let system = Arc::new(Faulty::default());
+            let disk = Disk::open_with(&Config::new(dir.path()), Arc::clone(&system) as _);
+            system.plan(call, fault);
+            let result = disk.expect("room").recover(RecoveryConfig::default(), 1, &mut |_| {});
+            let error = result.expect_err("it is not kept");
             assert!(matches!(error, RecoverError::Keep { .. }), "{call}: {error}");
             let text = error.to_string();
             assert!(text.contains("version-2/damaged") && text.contains("see that"), "{text}");
