@@ -188,7 +188,7 @@ mod tests {
         encoder.take()
     }
 
-    fn log(zxids: std::ops::RangeInclusive<i64>) -> Vec<u8> {
+    fn log(zxids: impl IntoIterator<Item = i64>) -> Vec<u8> {
         let mut bytes = Vec::new();
         encode_file_header(&mut bytes);
         for zxid in zxids {
@@ -211,7 +211,7 @@ mod tests {
             let (_, bytes) = content.expect("it is there");
             recovery.handle_read(&bytes[usize::try_from(request.offset).expect("short")..]);
         }
-        let recovered = recovery.finish().expect("a good store");
+        let mut recovered = recovery.finish().expect("a good store");
         let text = |op: FileOp| match &op {
             FileOp::SyncDir { dir } => format!("{} {dir:?}", op.name()),
             FileOp::Sync { file } | FileOp::Truncate { file, .. } | FileOp::Remove { file } => {
@@ -220,7 +220,7 @@ mod tests {
             _ => op.name().into(),
         };
         assert_eq!(recovered.files.clone().preparations(false), recovered.repairs());
-        recovered.files.clone().preparations(true).into_iter().map(text).collect()
+        recovered.files.preparations(true).into_iter().map(text).collect()
     }
 
     #[test]
@@ -244,7 +244,7 @@ mod tests {
         // What is cut is synced once, and what is removed is not.
         let torn = log(5..=6);
         files[4].1 = torn[..torn.len() - 3].to_vec();
-        files.push(("log.6", log(6..=5)));
+        files.push(("log.6", log([])));
         let repairs = ["truncate log.5", "sync log.5", "remove log.6", "sync directory Log"];
         let syncs = ["sync snapshot.3", "sync log.3", "sync directory Snapshot"];
         assert_eq!(prepare(&files), [&repairs[..], &syncs].concat());
