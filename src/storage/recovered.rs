@@ -188,7 +188,7 @@ mod tests {
         encoder.take()
     }
 
-    fn log(zxids: std::ops::RangeInclusive<i64>) -> Vec<u8> {
+    fn log(zxids: impl IntoIterator<Item = i64>) -> Vec<u8> {
         let mut bytes = Vec::new();
         encode_file_header(&mut bytes);
         for zxid in zxids {
