@@ -18,11 +18,11 @@
 //!
 //! - valid records start inside of what the record claims to be, or the checksum is that of fewer
 //!   bytes: then its length is wrong, and nothing was lost;
-//! - more valid records follow than can have been under way at a time, or they are further apart in
-//!   time than that takes.
+//! - the valid records that follow are further apart in time than those that were under way
+//!   together.
 //!
-//! A disk may also lose a sector that it had synced. If only a few records of one moment follow,
-//! that looks the same; so who cuts a tail with whole records in it keeps a copy.
+//! A disk may also lose a sector that it had synced. If only records of one moment follow, that
+//! looks the same; so who cuts a tail with whole records in it keeps a copy.
 //!
 //! Anything else was written whole and has changed since.
 
@@ -37,12 +37,9 @@ use crate::{ids::Zxid, wire::TxnHeader};
 /// The unit in which a disk writes, in bytes.
 const SECTOR: usize = 512;
 
-/// Records that can be on their way to the disk at a time: what clients may have unanswered in
-/// total, a few times over.
-const UNSYNCED_RECORDS_MAX: u64 = 4096;
-
-/// How far apart in time such records can be, in milliseconds: as long as storage hangs, while the
-/// server goes on logging. Clients that are not answered for longer than this give up.
+/// How far apart in time records can be that are on their way to the disk together, in milliseconds:
+/// as long as storage hangs, while the server goes on logging. Clients that are not answered for
+/// longer than this give up. Their number says nothing: thousands of clients may come in a moment.
 const UNSYNCED_SPAN_MAX_MS: u64 = 10_000;
 
 /// The upper half of a checksum is zero in any case, so its loss is none.
@@ -175,8 +172,7 @@ impl TailCheck {
         };
         let is_length_right =
             fitting_length.is_none() && first.is_none_or(|(offset, _)| offset >= end);
-        let were_under_way =
-            records_behind <= UNSYNCED_RECORDS_MAX && self.search.span_ms() <= UNSYNCED_SPAN_MAX_MS;
+        let were_under_way = self.search.span_ms() <= UNSYNCED_SPAN_MAX_MS;
         if is_cut && is_length_right && were_under_way {
             return TailState::Torn { kind, records_behind };
         }

@@ -192,22 +192,25 @@ fn a_sector_with_the_head_of_a_record_may_be_lost_up_to_it() {
 }
 
 #[test]
-fn zeros_in_a_record_are_no_proof_when_much_follows() {
+fn zeros_in_a_record_are_no_proof_when_more_than_a_moment_follows() {
+    const RECORDS: i64 = 10_000;
     let zeros = [0; 2 * SECTOR];
-    let flipped = |records: i64| {
-        let mut log =
-            (2..2 + records).fold(Log::new().with(1, &zeros), |log, zxid| log.with(zxid, b""));
+    let flipped = |interval_ms: i64| {
+        let mut log = (0..RECORDS).fold(Log::new().with(1, &zeros), |log, number| {
+            log.with_at(number * interval_ms, number + 2, b"")
+        });
         log.bytes[40] ^= 1;
         log
     };
-    let few = scan(&flipped(4096).bytes, 1 << 20).1;
-    assert!(matches!(few.state, TailState::Torn { records_behind: 4096, .. }), "{few:?}");
-    let log = flipped(4097);
-    let many = scan(&log.bytes, 1 << 20).1;
+    // As many as come in one burst of clients.
+    let burst = scan(&flipped(1).bytes, 1 << 20).1;
+    assert!(matches!(burst.state, TailState::Torn { records_behind: 10_000, .. }), "{burst:?}");
+    let log = flipped(2);
+    let longer = scan(&log.bytes, 1 << 20).1;
     let next_offset = log.starts[1] as u64;
-    match many.state {
+    match longer.state {
         TailState::DamagedInside { next_offset: next, next_zxid, records_behind, .. } => {
-            assert_eq!((next, next_zxid, records_behind), (next_offset, Zxid(2), 4097));
+            assert_eq!((next, next_zxid, records_behind), (next_offset, Zxid(2), 10_000));
         }
         other => panic!("{other:?}"),
     }
