@@ -100,13 +100,13 @@ impl Default for Command {
 
 /// Run a standalone server that any ZooKeeper client can use.
 ///
-/// It begins with what the data directory holds, and a write counts as done when it would survive a
-/// power cut. The directory is one as Apache ZooKeeper makes it: a standalone server of Apache's can
-/// go on with it, and this server with one of Apache's.
+/// It begins with what the data directory holds, and a write counts as done when it would survive
+/// a power cut. The directory is one as Apache ZooKeeper makes it: a standalone server of Apache's
+/// can go on with it, and this server with one of Apache's.
 ///
 /// When it is ready it prints one line on standard output that says where the data are and how to
-/// connect. Logs go to standard error. SIGTERM and Ctrl-C stop it gracefully: what was promised to clients is sent,
-/// then connections are closed; a second signal ends it at once.
+/// connect. Logs go to standard error. SIGTERM and Ctrl-C stop it gracefully: what was promised to
+/// clients is sent, then connections are closed; a second signal ends it at once.
 #[derive(Args, Debug, Default)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ServeArguments {
