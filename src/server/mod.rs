@@ -2,9 +2,9 @@
 //!
 //! The way of a request: [`Server::handle_input`] gives bytes to the endpoint, which frames them.
 //! [`Server::poll_action`] serves what waits, round robin over connections: `pipeline.rs` decides
-//! with the tree and answers through the endpoint; `gate.rs` holds back what is not durable yet,
-//! `snapshots.rs` keeps the log short.
-//! Replies of one turn coalesce before the driver is told to transmit.
+//! with the tree and answers through the endpoint; `gate.rs` holds back what is not durable yet, and
+//! `snapshots.rs` keeps the log short. Replies of one turn coalesce before the driver is told to
+//! transmit.
 //!
 //! Behaviour: `org.apache.zookeeper.server.ZooKeeperServer`.
 

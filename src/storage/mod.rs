@@ -2,6 +2,18 @@
 //!
 //! Nothing here touches a file: what is to be done comes out as [`FileOp`]s, which a store executes
 //! in order, one lane at a time, and acknowledges by [`Ticket`](crate::Ticket).
+//!
+//! | what | where |
+//! |---|---|
+//! | operations of a store, and what is known of its files | `operation.rs`, `recovered.rs` |
+//! | logs: format and writing | `log.rs`, `log_writer.rs` |
+//! | logs: reading, one record after the other, or a whole file | `log_reader.rs`, `log_scan.rs` |
+//! | what the end of a log is: the end, a crash, or damage | `tail_check.rs`, `record_search.rs` |
+//! | which transaction may follow which | `continuity.rs` |
+//! | snapshots: format and writing; the tree encodes itself | `snapshot.rs`, `snapshot_writer.rs` |
+//! | snapshots: reading, compressed ones, too | `snapshot_reader.rs`, `compression.rs` |
+//! | from files to a tree | `recovery/` |
+//! | which old files may go | `retention.rs` |
 
 mod compression;
 mod config;
